@@ -33,18 +33,19 @@ func (k *Key) Addrs() (src, dst netip.Addr) {
 
 // Tally is what was counted of one flow with one verdict.
 type Tally struct {
-	Packets uint64    // wire packets: a GSO super-packet counts its segments
-	Bytes   uint64    // IP bytes on the wire
-	First   time.Time // of the first packet; zero when Packets is 0
-	Last    time.Time // of the last one
-	Flags   uint8     // tcp-flags as AWS records them: FIN 1, SYN 2, RST 4, SYN-ACK 18
+	Packets uint64 // wire packets: a GSO super-packet counts its segments
+	Bytes   uint64 // IP bytes on the wire
+	First   int64  // Unix milliseconds of the first packet; 0 when Packets is 0
+	Last    int64  // of the last one
+	Flags   uint8  // tcp-flags as AWS records them: FIN 1, SYN 2, RST 4, SYN-ACK 18
 }
 
 // Flow is the counts of one key in one swap.
 //
 // At an entering door Seen counts every packet, the refused ones too; accepted
-// is Seen minus Refused once both are known, and a refusal may stand in an
-// earlier swap than its packet, never in a later one. At a leaving door Seen is
+// is Seen minus Refused. A refusal stands in the swap of its packet; only a
+// datagram whose fragments trickled in across a hand-over may be refused in a
+// later swap than its first fragments were seen in. At a leaving door Seen is
 // what left and Refused what was stopped before: they are disjoint.
 type Flow struct {
 	Key     Key
@@ -59,7 +60,7 @@ type Flow struct {
 type Loss struct {
 	FullPackets, FullBytes       uint64 // the map had no room for a new flow
 	UnreadPackets, UnreadBytes   uint64 // marked IP, but no IP header that could be read
-	RefusedPackets, RefusedBytes uint64 // refusals of packets that no map could take
+	RefusedPackets, RefusedBytes uint64 // refusals that the map had no room for
 }
 
 // Packets is the sum over all causes.

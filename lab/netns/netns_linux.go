@@ -12,6 +12,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 	vnetns "github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // Dir is where named namespaces are mounted, as ip-netns(8) has it.
@@ -28,6 +29,9 @@ type Namespace struct {
 func Create(name string) (*Namespace, error) {
 	if _, err := os.Lstat(filepath.Join(Dir, name)); err == nil {
 		return nil, fmt.Errorf("network namespace %s: %w", name, fs.ErrExist)
+	}
+	if err := prepare(); err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", Dir, err)
 	}
 	ns := &Namespace{name: name}
 	err := onThread(func() error {
@@ -68,14 +72,33 @@ func Open(name string) (*Namespace, error) {
 // Delete removes the name; the namespace ends when its last process does. A
 // name that does not exist is no error.
 func Delete(name string) error {
-	err := vnetns.DeleteNamed(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	path := filepath.Join(Dir, name)
+	// More than one mount stands there when ip-netns(8) bound the directory to
+	// itself after the name was made.
+	for unix.Unmount(path, unix.MNT_DETACH) == nil {
 	}
-	if err != nil {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("delete network namespace %s: %w", name, err)
 	}
 	return nil
+}
+
+// prepare makes the directory of named namespaces a shared mount, as ip-netns(8)
+// does with its first name: names then appear and vanish in every mount
+// namespace that shares it.
+func prepare() error {
+	if err := os.MkdirAll(Dir, 0o755); err != nil {
+		return err
+	}
+	shared := func() error { return unix.Mount("", Dir, "none", unix.MS_SHARED|unix.MS_REC, "") }
+	err := shared()
+	if !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	if err := unix.Mount(Dir, Dir, "none", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return err
+	}
+	return shared()
 }
 
 // Name is what the namespace was made or opened with.

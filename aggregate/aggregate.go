@@ -1,0 +1,267 @@
+package aggregate
+
+import (
+	"time"
+
+	"weir/count"
+	"weir/flowlog"
+	"weir/policy"
+	"weir/vpc"
+)
+
+// Topology tells what an interface is. An id that it does not know gets a
+// record with the id alone.
+type Topology interface {
+	Interface(id string) (*vpc.Interface, bool)
+}
+
+// Config says how to aggregate.
+type Config struct {
+	Interval time.Duration // the aggregation interval, whole seconds
+	Topology Topology
+}
+
+// Aggregator collects swaps into the records of one interval length. It is not
+// safe for concurrent use.
+type Aggregator struct {
+	cfg   Config
+	open  time.Time // beginning of the open interval; zero before the first swap
+	flows map[key]*flow
+	watch map[string]*watch
+	ids   []string          // by place
+	place map[string]uint32 // by interface id
+	stats Stats
+}
+
+// Stats are the totals since the aggregator was made.
+type Stats struct {
+	Records  uint64
+	NoData   uint64
+	SkipData uint64
+	Lost     count.Loss // as the capture's ledger says
+}
+
+// key is a flow at one door of one interface. Interfaces are numbered by the
+// aggregator, because the capture uses its indexes again.
+type key struct {
+	count.Key // Interface is 0
+	place     uint32
+}
+
+// flow is what the open interval knows of a key.
+type flow struct {
+	seen, refused count.Tally
+	// owed is what was refused beyond what had been seen when the interval
+	// before was closed: a datagram in fragments, refused in one interval and
+	// seen in part in the one before. It comes off what is seen from now on.
+	owedPackets, owedBytes int64
+}
+
+// watch is what the open interval knows of an interface.
+type watch struct {
+	active  bool // it has had a packet at some time: from then on it has NODATA records
+	present bool // in this interval
+	recent  bool // in the latest swap
+	loss    count.Loss
+}
+
+// New makes an aggregator that holds nothing.
+func New(cfg Config) *Aggregator {
+	return &Aggregator{
+		cfg:   cfg,
+		flows: map[key]*flow{},
+		watch: map[string]*watch{},
+		place: map[string]uint32{},
+	}
+}
+
+// Stats returns the totals so far.
+func (a *Aggregator) Stats() Stats { return a.stats }
+
+// Open is how many flows the open interval holds.
+func (a *Aggregator) Open() int { return len(a.flows) }
+
+// Add takes a swap in and returns the records of the intervals that it ends:
+// of an earlier one that is still open, then of its own if the swap reaches its
+// end. Swaps come in the order of their time.
+func (a *Aggregator) Add(s *count.Swap) []flowlog.Record {
+	var out []flowlog.Record
+	begin := a.intervalOf(s)
+	if a.open.IsZero() {
+		a.open = begin
+	}
+	// A clock that was set back must not close an interval twice: such a swap
+	// stays in the open one.
+	if begin.After(a.open) {
+		out = a.close(out, begin)
+	}
+	a.merge(s)
+	if end := a.open.Add(a.cfg.Interval); !s.End.Before(end) {
+		out = a.close(out, end)
+	}
+	return out
+}
+
+// Flush closes the open interval before its time, as when the program stops.
+func (a *Aggregator) Flush() []flowlog.Record {
+	if a.open.IsZero() {
+		return nil
+	}
+	return a.close(nil, a.open)
+}
+
+// intervalOf is the beginning of the interval that holds the swap's last moment.
+func (a *Aggregator) intervalOf(s *count.Swap) time.Time {
+	last := s.End
+	if s.End.After(s.Start) {
+		last = s.End.Add(-1)
+	}
+	return last.UTC().Truncate(a.cfg.Interval)
+}
+
+func (a *Aggregator) merge(s *count.Swap) {
+	for _, w := range a.watch {
+		w.recent = false
+	}
+	places := map[uint16]uint32{}
+	watches := map[uint16]*watch{}
+	for _, i := range s.Interfaces {
+		places[i.Index] = a.placeOf(i.ID)
+		w := a.watch[i.ID]
+		if w == nil {
+			w = &watch{}
+			a.watch[i.ID] = w
+		}
+		w.present, w.recent = true, true
+		w.loss.Add(i.Loss)
+		a.stats.Lost.Add(i.Loss)
+		if i.Loss.Packets() > 0 {
+			w.active = true
+		}
+		watches[i.Index] = w
+	}
+	for i := range s.Flows {
+		f := &s.Flows[i]
+		place, ok := places[f.Key.Interface]
+		if !ok {
+			continue // a swap lists every interface it has flows of
+		}
+		watches[f.Key.Interface].active = true
+		k := key{f.Key, place}
+		k.Interface = 0
+		into := a.flows[k]
+		if into == nil {
+			into = &flow{}
+			a.flows[k] = into
+		}
+		add(&into.seen, &f.Seen)
+		add(&into.refused, &f.Refused)
+	}
+}
+
+func (a *Aggregator) placeOf(id string) uint32 {
+	p, ok := a.place[id]
+	if !ok {
+		p = uint32(len(a.ids))
+		a.ids = append(a.ids, id)
+		a.place[id] = p
+	}
+	return p
+}
+
+func add(to *count.Tally, t *count.Tally) {
+	if t.Packets == 0 {
+		return
+	}
+	if to.Packets == 0 || t.First < to.First {
+		to.First = t.First
+	}
+	to.Last = max(to.Last, t.Last)
+	to.Packets += t.Packets
+	to.Bytes += t.Bytes
+	to.Flags |= t.Flags
+}
+
+// close turns the open interval into records and opens the one that begins at
+// next. What is owed goes over.
+func (a *Aggregator) close(out []flowlog.Record, next time.Time) []flowlog.Record {
+	first := len(out)
+	window := window{a.open.Unix(), a.open.Add(a.cfg.Interval).Unix()}
+	had := make([]bool, len(a.ids))
+	facts := make([]*vpc.Interface, len(a.ids))
+	for k, f := range a.flows {
+		i := facts[k.place]
+		if i == nil {
+			i = a.interfaceOf(a.ids[k.place])
+			facts[k.place] = i
+		}
+		if accepted, ok := f.accepted(k.Door); ok {
+			out = append(out, record(i, &k.Key, &accepted, flowlog.Accept, window))
+			had[k.place] = true
+		}
+		if f.refused.Packets > 0 {
+			out = append(out, record(i, &k.Key, &f.refused, flowlog.Reject, window))
+			had[k.place] = true
+		}
+		f.seen, f.refused = count.Tally{}, count.Tally{}
+		if f.owedPackets == 0 && f.owedBytes == 0 {
+			delete(a.flows, k)
+		}
+	}
+	for id, w := range a.watch {
+		place := a.place[id]
+		if w.loss.Packets() > 0 {
+			out = append(out, statusRecord(a.interfaceOf(id), flowlog.SkipData, window))
+			a.stats.SkipData++
+		} else if w.active && w.present && !had[place] {
+			out = append(out, statusRecord(a.interfaceOf(id), flowlog.NoData, window))
+			a.stats.NoData++
+		}
+		w.loss, w.present = count.Loss{}, false
+		if !w.recent {
+			delete(a.watch, id) // its device is gone
+		}
+	}
+	a.renumber()
+	sortRecords(out[first:])
+	a.stats.Records += uint64(len(out) - first)
+	a.open = next
+	return out
+}
+
+// renumber forgets the places of interfaces that are gone, once they are many.
+func (a *Aggregator) renumber() {
+	if len(a.ids) < 2*len(a.watch)+1024 || len(a.flows) > 0 {
+		return
+	}
+	a.ids, a.place = nil, map[string]uint32{}
+}
+
+func (a *Aggregator) interfaceOf(id string) *vpc.Interface {
+	if i, ok := a.cfg.Topology.Interface(id); ok {
+		return i
+	}
+	return &vpc.Interface{ID: id}
+}
+
+// accepted is what was let through, and settles what is owed. At a leaving door
+// that is what was seen; at an entering one the refused packets are among the
+// seen ones.
+func (f *flow) accepted(door policy.Door) (count.Tally, bool) {
+	t := f.seen
+	if door == policy.Leaving {
+		return t, t.Packets > 0
+	}
+	packets := int64(t.Packets) - int64(f.refused.Packets) - f.owedPackets
+	bytes := int64(t.Bytes) - int64(f.refused.Bytes) - f.owedBytes
+	if packets <= 0 || bytes <= 0 {
+		f.owedPackets, f.owedBytes = -packets, -bytes
+		return count.Tally{}, false
+	}
+	f.owedPackets, f.owedBytes = 0, 0
+	t.Packets, t.Bytes = uint64(packets), uint64(bytes)
+	if t.First == 0 { // all of it was carried over
+		t.First, t.Last = f.refused.First, f.refused.Last
+	}
+	return t, true
+}

@@ -1,0 +1,10 @@
+// Package aggregate turns counts into the records of an aggregation interval.
+//
+//	count.Swap ─ Add ─▶ flows of the open interval ─ end of the interval ─▶ []flowlog.Record
+//
+// An interval is [start, end), aligned to UTC. A swap belongs to the interval in
+// which its last moment lies; the capture swaps at every boundary, so that only
+// what was counted while nobody read can span one. Equal swaps give equal
+// records in equal order. Nothing in this package reads a clock, opens a file
+// or starts a goroutine.
+package aggregate

@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* Counting in the kernel: what enters, what leaves, what a firewall refused.
+ *
+ *   device ─ tcx ingress ─▶ weir_entering: seen, tagged with its epoch
+ *   device ◀─ tcx egress ── weir_leaving: seen
+ *   firewall drop ─ kfree_skb ─▶ weir_refused: taken back at the entering door,
+ *                                or counted at the leaving one
+ *
+ * No program lets a packet through or stops it; none copies one to user space.
+ */
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include "packet.h"
+
+char _license[] SEC("license") = "Dual BSD/GPL";
+
+/* Named by value, so that the compiler describes them whole to user space. */
+const struct loss *const unused_loss __attribute__((unused));
+const struct interface *const unused_interface __attribute__((unused));
+const struct address *const unused_address __attribute__((unused));
+
+#define TCX_NEXT -1 /* go on with the next program; Debian 12's linux/bpf.h lacks it */
+
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86dd
+#define ETH_P_8021Q 0x8100
+#define ETH_P_8021AD 0x88a8
+
+/* The namespace whose devices this copy of the tcx programs is attached to. */
+const volatile __u32 netns = 0;
+
+/* Benchmarks only: spread one test packet over this many source addresses, a
+ * power of two. 0 takes the code out. */
+const volatile __u32 bench_flows = 0;
+
+static __always_inline struct control *get_control(void)
+{
+	__u32 zero = 0;
+	return bpf_map_lookup_elem(&epochs, &zero);
+}
+
+static __always_inline struct loss *loss_of(__u32 slot, __u32 index)
+{
+	void *inner = bpf_map_lookup_elem(&losses, &slot);
+	return inner ? bpf_map_lookup_elem(inner, &index) : NULL;
+}
+
+/* flow finds or makes the entry of a key; NULL when there is no room. */
+static __always_inline struct counts *flow(void *maps, __u32 slot, void *key)
+{
+	static const struct counts none = {};
+	struct counts *c;
+	struct loss *l;
+	void *inner;
+
+	inner = bpf_map_lookup_elem(maps, &slot);
+	if (!inner)
+		return NULL;
+	c = bpf_map_lookup_elem(inner, key);
+	if (c)
+		return c;
+	if (bpf_map_update_elem(inner, key, &none, BPF_NOEXIST) == 0) {
+		l = loss_of(slot, 0);
+		if (l)
+			__sync_fetch_and_add(&l->inserted, 1);
+	}
+	/* Another CPU may have been faster, so look again either way. */
+	return bpf_map_lookup_elem(inner, key);
+}
+
+static __always_inline struct counts *flow_of(struct packet *p, __u32 slot)
+{
+	return p->v6 ? flow(&flows6, slot, &p->k6) : flow(&flows4, slot, &p->k4);
+}
+
+static __always_inline void set_place(struct packet *p, __u16 iface, __u8 door)
+{
+	if (p->v6) {
+		p->k6.iface = iface;
+		p->k6.door = door;
+	} else {
+		p->k4.iface = iface;
+		p->k4.door = door;
+	}
+}
+
+/* since is the time t since the slot's epoch began, in its unit, never 0. Times
+ * before the beginning count as the beginning: the coarse clock, which costs a
+ * third of the exact one, ticks only every few ms. */
+static __always_inline __u32 since(const struct control *ctl, __u32 slot, __u64 t)
+{
+	__u64 base = ctl->base[slot & 1];
+	return t > base ? ((t - base) >> TIME_SHIFT) + 1 : 1;
+}
+
+/* stamp keeps the first and the last time. Two CPUs may race for last by less
+ * than a tick of the clock; an atomic maximum would cost more than it mends. */
+static __always_inline void stamp(__u32 *first, __u32 *last, __u32 t)
+{
+	if (!*first)
+		__sync_val_compare_and_swap(first, 0, t);
+	if (*last < t)
+		*last = t;
+}
+
+static __always_inline void set_flags(struct counts *c, __u32 flags)
+{
+	if ((c->flags & flags) != flags)
+		__sync_fetch_and_or(&c->flags, flags);
+}
+
+static __always_inline void seen(struct control *ctl, struct packet *p, __u32 iface, __u32 packets,
+				 __u32 bytes)
+{
+	__u32 slot = ctl->epoch & 1;
+	struct counts *c = flow_of(p, slot);
+
+	if (!c) {
+		struct loss *l = loss_of(slot, iface);
+		if (l) {
+			__sync_fetch_and_add(&l->full_packets, packets);
+			__sync_fetch_and_add(&l->full_bytes, bytes);
+		}
+		return;
+	}
+	__sync_fetch_and_add(&c->seen_packets, packets);
+	__sync_fetch_and_add(&c->seen_bytes, bytes);
+	stamp(&c->seen_first, &c->seen_last, since(ctl, slot, bpf_ktime_get_coarse_ns()));
+	set_flags(c, p->flags);
+}
+
+static __always_inline int tcx(struct __sk_buff *skb, const __u8 door)
+{
+	struct device dev = {.netns = netns, .ifindex = skb->ifindex};
+	struct source s = {.tcx = skb};
+	struct packet p = {};
+	struct interface *i;
+	struct control *ctl;
+	__u32 packets, bytes;
+	__be16 proto = skb->protocol;
+	int err;
+
+	if (proto != bpf_htons(ETH_P_IP) && proto != bpf_htons(ETH_P_IPV6) &&
+	    proto != bpf_htons(ETH_P_8021Q) && proto != bpf_htons(ETH_P_8021AD))
+		return TCX_NEXT;
+	i = bpf_map_lookup_elem(&interfaces, &dev);
+	ctl = get_control();
+	if (!i || !ctl)
+		return TCX_NEXT;
+
+	s.l3 = i->l2;
+	/* A tag that the card took off is not in the bytes; up to two that are. */
+	for (int n = 0; n < 2; n++) {
+		__be16 tag[2];
+		if (proto != bpf_htons(ETH_P_8021Q) && proto != bpf_htons(ETH_P_8021AD))
+			break;
+		if (load(&s, 0, tag, sizeof(tag)))
+			return TCX_NEXT;
+		s.l3 += 4;
+		proto = tag[1];
+	}
+
+	if (proto == bpf_htons(ETH_P_IP))
+		err = parse4(&s, &p);
+	else if (proto == bpf_htons(ETH_P_IPV6))
+		err = parse6(&s, &p);
+	else
+		return TCX_NEXT;
+	if (err) {
+		struct loss *l = loss_of(ctl->epoch & 1, i->index);
+		if (l) {
+			__sync_fetch_and_add(&l->unread_packets, 1);
+			__sync_fetch_and_add(&l->unread_bytes, skb->len > s.l3 ? skb->len - s.l3 : 0);
+		}
+		return TCX_NEXT;
+	}
+	if (bench_flows)
+		p.k4.src = bpf_get_prandom_u32() & (bench_flows - 1);
+
+	set_place(&p, i->index, door);
+	wire(&p, skb->len - s.l3, skb->gso_size, skb->gso_segs, &packets, &bytes);
+	if (door == ENTERING)
+		skb->tc_index = TAG_MAGIC | (ctl->epoch & TAG_EPOCH_MASK);
+	seen(ctl, &p, i->index, packets, bytes);
+	return TCX_NEXT;
+}
+
+SEC("tcx/ingress")
+int weir_entering(struct __sk_buff *skb)
+{
+	return tcx(skb, ENTERING);
+}
+
+SEC("tcx/egress")
+int weir_leaving(struct __sk_buff *skb)
+{
+	return tcx(skb, LEAVING);
+}
+
+static __always_inline struct interface *interface_at(__u32 ns, __u32 ifindex)
+{
+	struct device dev = {.netns = ns, .ifindex = ifindex};
+	return ifindex ? bpf_map_lookup_elem(&interfaces, &dev) : NULL;
+}
+
+/* interface_with finds the interface behind a bridge by an instance's address. */
+static __always_inline struct interface *interface_with(__u32 ns, const struct packet *p, bool dst)
+{
+	struct address a = {.netns = ns};
+	struct device *dev;
+
+	if (p->v6) {
+		__builtin_memcpy(a.addr, dst ? p->k6.dst : p->k6.src, sizeof(a.addr));
+	} else {
+		a.addr[2] = bpf_htonl(0xffff);
+		a.addr[3] = dst ? p->k4.dst : p->k4.src;
+	}
+	dev = bpf_map_lookup_elem(&addresses, &a);
+	return dev ? bpf_map_lookup_elem(&interfaces, dev) : NULL;
+}
+
+#define IPS_NAT ((1 << 4) | (1 << 5)) /* IPS_SRC_NAT, IPS_DST_NAT */
+#define IP_CT_RELATED 1
+#define IP_CT_IS_REPLY 3
+#define IP_CT_RELATED_REPLY 4
+
+/* untranslate puts back the tuple that the packet had on the wire where it
+ * entered. By the time a later firewall refuses it, destination NAT may have
+ * changed it; conntrack's tuple of the packet's direction is the one before. */
+static __always_inline void untranslate(struct packet *p, unsigned long nfct)
+{
+	struct nf_conn *ct = (void *)(nfct & ~7UL);
+	__u32 info = nfct & 7;
+	struct nf_conntrack_tuple t;
+
+	if (!ct || !(BPF_CORE_READ(ct, status) & IPS_NAT))
+		return;
+	/* An ICMP error about a connection is not a packet of it. */
+	if (info == IP_CT_RELATED || info == IP_CT_RELATED_REPLY)
+		return;
+	if (info >= IP_CT_IS_REPLY) {
+		BPF_CORE_READ_INTO(&t.src.u3, ct, tuplehash[1].tuple.src.u3);
+		BPF_CORE_READ_INTO(&t.dst.u3, ct, tuplehash[1].tuple.dst.u3);
+		BPF_CORE_READ_INTO(&t.src.u.all, ct, tuplehash[1].tuple.src.u.all);
+		BPF_CORE_READ_INTO(&t.dst.u.all, ct, tuplehash[1].tuple.dst.u.all);
+	} else {
+		BPF_CORE_READ_INTO(&t.src.u3, ct, tuplehash[0].tuple.src.u3);
+		BPF_CORE_READ_INTO(&t.dst.u3, ct, tuplehash[0].tuple.dst.u3);
+		BPF_CORE_READ_INTO(&t.src.u.all, ct, tuplehash[0].tuple.src.u.all);
+		BPF_CORE_READ_INTO(&t.dst.u.all, ct, tuplehash[0].tuple.dst.u.all);
+	}
+	if (p->v6) {
+		__builtin_memcpy(p->k6.src, t.src.u3.all, sizeof(p->k6.src));
+		__builtin_memcpy(p->k6.dst, t.dst.u3.all, sizeof(p->k6.dst));
+	} else {
+		p->k4.src = t.src.u3.all[0];
+		p->k4.dst = t.dst.u3.all[0];
+	}
+	if (!has_ports(p->proto) || p->later)
+		return;
+	if (p->v6) {
+		p->k6.sport = t.src.u.all;
+		p->k6.dport = t.dst.u.all;
+	} else {
+		p->k4.sport = t.src.u.all;
+		p->k4.dport = t.dst.u.all;
+	}
+}
+
+struct refusal {
+	struct control *ctl;
+	__u32 iface;
+	__u32 rule;
+	__u32 reason;
+	__u8 door;
+};
+
+/* slot_of is the slot that a refusal belongs to. What entered was counted in
+ * the epoch of its tag, and that epoch stays open for a moment after it ended;
+ * only a datagram whose fragments trickled in can come later than that. */
+static __always_inline __u32 slot_of(const struct refusal *r, __u16 tag)
+{
+	__u32 epoch = r->ctl->epoch;
+	__u32 previous = epoch - 1;
+
+	if (r->door == ENTERING && (tag & TAG_MAGIC_MASK) == TAG_MAGIC &&
+	    (tag & TAG_EPOCH_MASK) == (previous & TAG_EPOCH_MASK) && r->ctl->drained != previous)
+		return previous & 1;
+	return epoch & 1;
+}
+
+static __always_inline void refuse(const struct refusal *r, struct packet *p, __u16 tag,
+				   __u32 packets, __u32 bytes)
+{
+	__u32 slot = slot_of(r, tag);
+	struct counts *c;
+
+	set_place(p, r->iface, r->door);
+	c = flow_of(p, slot);
+	if (!c) {
+		struct loss *l = loss_of(slot, r->iface);
+		/* The packet found no room either when it entered, and is in this
+		 * epoch's ledger already. */
+		if (!l || (r->door == ENTERING && (tag & 1) == slot))
+			return;
+		__sync_fetch_and_add(&l->refused_packets, packets);
+		__sync_fetch_and_add(&l->refused_bytes, bytes);
+		return;
+	}
+	__sync_fetch_and_add(&c->refused_packets, packets);
+	__sync_fetch_and_add(&c->refused_bytes, bytes);
+	/* Tracing programs may not use the coarse clock. */
+	stamp(&c->refused_first, &c->refused_last, since(r->ctl, slot, bpf_ktime_get_ns()));
+	set_flags(c, (__u32)p->flags << 8);
+	*((__u16 *)&c->flags + 1) = r->reason;
+	c->rule = r->rule;
+}
+
+/* Fragments that conntrack or a local socket has put together are one buffer
+ * with the later ones on a list, each without its network header. */
+#define MAX_FRAGMENTS 8192 /* 64 KiB in the smallest legal pieces */
+
+struct fragments {
+	struct sk_buff *next;
+	struct refusal refusal;
+	struct packet packet;
+	__u32 header; /* of each later fragment */
+	__u32 bytes;  /* without headers, of all of them */
+};
+
+static int one_fragment(__u32 i, struct fragments *f)
+{
+	struct sk_buff *skb = f->next;
+	__u32 len;
+
+	if (!skb)
+		return 1;
+	len = BPF_CORE_READ(skb, len);
+	f->bytes += len;
+	refuse(&f->refusal, &f->packet, BPF_CORE_READ(skb, tc_index), 1, len + f->header);
+	f->next = BPF_CORE_READ(skb, next);
+	return 0;
+}
+
+SEC("tp_btf/kfree_skb")
+int BPF_PROG(weir_refused, struct sk_buff *skb, void *location, int reason)
+{
+	struct refusal r = {};
+	struct source s = {};
+	struct packet p = {};
+	struct interface *i = NULL;
+	struct net_device *dev, *out = NULL;
+	struct skb_shared_info *shared;
+	struct sk_buff *list;
+	struct dst_entry *dst;
+	__u32 ns, mark, l3, packets, bytes, gso_size, gso_segs, network;
+	unsigned char *head;
+	__u8 version;
+	int err;
+
+	if ((reason & 0xffff) != bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NETFILTER_DROP) ||
+	    reason >> 16)
+		return 0;
+	r.ctl = get_control();
+	if (!r.ctl)
+		return 0;
+
+	/* Read, not dereferenced: the verifier then takes pointers for plain
+	 * numbers, which the compiler may combine as it likes. */
+	dev = BPF_CORE_READ(skb, dev);
+	dst = (void *)(skb->_skb_refdst & ~1UL);
+	if (dst)
+		out = BPF_CORE_READ(dst, dev);
+	if (!dev && !out)
+		return 0;
+	/* In the output hook the packet has no device yet, only its route's. */
+	ns = BPF_CORE_READ(dev ? dev : out, nd_net.net, ns.inum);
+
+	head = BPF_CORE_READ(skb, head);
+	network = skb->network_header;
+	s.ip = head + network;
+	if (skb->tail < network)
+		return 0;
+	s.linear = skb->tail - network;
+	if (load(&s, 0, &version, 1))
+		return 0;
+	if (version >> 4 == 4)
+		err = parse4(&s, &p);
+	else if (version >> 4 == 6)
+		err = parse6(&s, &p);
+	else
+		return 0; /* not IP: a firewall may refuse ARP */
+	if (err)
+		return 0; /* the entering door has it as unread */
+
+	mark = skb->mark;
+	r.reason = reason;
+	r.door = LEAVING;
+	if ((mark & MARK_MAGIC_MASK) == MARK_MAGIC) {
+		/* One of our rules: it says at which door it stands. */
+		r.rule = mark & MARK_RULE_MASK;
+		if (mark & MARK_LEAVING) {
+			if (dev)
+				i = interface_at(ns, BPF_CORE_READ(dev, ifindex));
+			if (!i && out)
+				i = interface_at(ns, BPF_CORE_READ(out, ifindex));
+			if (!i)
+				i = interface_with(ns, &p, true);
+		} else {
+			r.door = ENTERING;
+			i = interface_at(ns, skb->skb_iif);
+			if (!i)
+				i = interface_with(ns, &p, false);
+		}
+	} else {
+		/* Somebody else's rule: the interface that the packet was bound
+		 * for, if there is one, else the one that it came from. */
+		if (out)
+			i = interface_at(ns, BPF_CORE_READ(out, ifindex));
+		if (!i)
+			i = interface_with(ns, &p, true);
+		if (!i) {
+			r.door = ENTERING;
+			i = interface_at(ns, skb->skb_iif);
+		}
+	}
+	if (!i)
+		return 0;
+	r.iface = i->index;
+	if (r.door == ENTERING)
+		untranslate(&p, skb->_nfct);
+
+	l3 = skb->len - (network - (__u32)(BPF_CORE_READ(skb, data) - head));
+	shared = (void *)(head + skb->end);
+	gso_size = BPF_CORE_READ(shared, gso_size);
+	gso_segs = BPF_CORE_READ(shared, gso_segs);
+	list = BPF_CORE_READ(shared, frag_list);
+	if (list && !gso_size) {
+		struct fragments f = {.next = list, .refusal = r, .packet = p};
+
+		if (p.v6) {
+			f.packet.k6.sport = f.packet.k6.dport = 0;
+			f.header = p.network + 8; /* the fragment header went when they were put together */
+		} else {
+			f.packet.k4.sport = f.packet.k4.dport = 0;
+			f.header = p.network;
+		}
+		f.packet.flags = 0;
+		bpf_loop(MAX_FRAGMENTS, one_fragment, &f, 0);
+		bytes = l3 - f.bytes + (p.v6 ? 8 : 0);
+		refuse(&r, &p, skb->tc_index, 1, bytes);
+		return 0;
+	}
+	wire(&p, l3, gso_size, gso_segs, &packets, &bytes);
+	refuse(&r, &p, skb->tc_index, packets, bytes);
+	return 0;
+}

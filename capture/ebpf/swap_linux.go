@@ -1,0 +1,114 @@
+package ebpf
+
+import (
+	"fmt"
+	"time"
+
+	"weir/count"
+)
+
+// Swap hands everything over that was counted since the last one, and begins a
+// new epoch. The caller makes it durable and then calls [Capture.Release];
+// until then the kernel keeps it, and Swap may not be called again.
+//
+// It takes two grace periods (about 10 ms each) and the settling time. If an
+// earlier run ended between Swap and Release, the first call returns what that
+// run did not release, and does not begin a new epoch.
+func (c *Capture) Swap() (*count.Swap, error) {
+	if c.waiting && c.read {
+		return nil, &Error{"swap", "", fmt.Errorf("epoch %d has not been released", c.control.epoch()-1), ""}
+	}
+	if c.waiting {
+		s, err := c.readEpoch(c.control.epoch()-1, c.started, c.started)
+		if err != nil {
+			return nil, err
+		}
+		if len(s.Flows) > 0 {
+			c.read = true
+			return s, nil
+		}
+		if err := c.Release(); err != nil {
+			return nil, err
+		}
+	}
+
+	old := c.control.epoch()
+	start := c.started
+	// The base comes before the epoch: a program that sees the new epoch must
+	// find its base.
+	c.control.setBase(old+1, monotonic())
+	end := time.Now()
+	c.control.setEpoch(old + 1)
+	c.started, c.waiting, c.read = end, true, false
+	// From here no packet begins to be counted in the old epoch. After the
+	// grace period none is being counted there, and whatever was refused on the
+	// spot has been taken back. What was held together from fragments may
+	// follow for a moment.
+	if err := c.grace(); err != nil {
+		return nil, err
+	}
+	time.Sleep(c.cfg.Settle)
+	c.control.setDrained(old)
+	if err := c.grace(); err != nil {
+		return nil, err
+	}
+	s, err := c.readEpoch(old, start, end)
+	if err != nil {
+		return nil, err
+	}
+	c.read = true
+	return s, nil
+}
+
+// grace waits until no program that runs now is running any more. Updating a
+// map of maps does that: bpf_map_update_elem waits in maybe_wait_bpf_programs
+// (kernel/bpf/syscall.c) for an RCU grace period. membarrier would not do, it
+// waits for nothing on one CPU.
+func (c *Capture) grace() error {
+	if err := c.maps[weirMapLosses].Put(uint32(0), c.slots[0].losses); err != nil {
+		return &Error{"wait for the programs", "", err, ""}
+	}
+	return nil
+}
+
+// Release clears the maps of the last swap, for the epoch after the current
+// one. It is called when the swap's counts are safe.
+func (c *Capture) Release() error {
+	old := c.control.epoch() - 1
+	slot := &c.slots[old&1]
+	if err := c.batch.clear(slot); err != nil {
+		return err
+	}
+	zero := make([]weirLoss, possibleCPUs())
+	for _, i := range append([]uint32{0}, c.indexesInUse()...) {
+		if err := slot.losses.Put(i, zero); err != nil {
+			return &Error{"clear the loss ledger", "", err, ""}
+		}
+	}
+	c.waiting, c.read = false, false
+	c.forget(old)
+	return nil
+}
+
+func (c *Capture) indexesInUse() []uint32 {
+	var list []uint32
+	for _, w := range c.watched {
+		list = append(list, uint32(w.index))
+	}
+	return list
+}
+
+// Occupancy is how full the current maps are, from 0 to 1: the flows of both
+// families against the room of one.
+func (c *Capture) Occupancy() (float64, error) {
+	slot := &c.slots[c.control.epoch()&1]
+	var perCPU []weirLoss
+	if err := slot.losses.Lookup(uint32(0), &perCPU); err != nil {
+		return 0, &Error{"read the occupancy", "", err, ""}
+	}
+	var n uint64
+	for i := range perCPU {
+		n += perCPU[i].Inserted
+	}
+	return float64(n) / float64(slot.flows4.MaxEntries()), nil
+}

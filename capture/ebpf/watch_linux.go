@@ -1,0 +1,376 @@
+package ebpf
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"weir/lab/netns"
+	"weir/vpc"
+)
+
+// watched is one device with our programs at both doors.
+type watched struct {
+	id    string
+	name  string // of the device
+	index uint16
+	addrs []weirAddress
+	links []link.Link
+	// gone is the epoch in which the device vanished or was let go; 0 while it
+	// is there. Its counts are still read once more, and its index is not used
+	// again before that.
+	gone uint32
+}
+
+func (w *watched) closeLinks() {
+	for _, l := range w.links {
+		_ = l.Close()
+	}
+	w.links = nil
+}
+
+// Watch makes the capture watch exactly these interfaces: new ones are attached
+// to, those that are not in the list any more are let go after their counts
+// have been read. An interface whose device is missing is in the error; the
+// others are watched all the same. An interface is known by its device's index,
+// so a device that was removed and made again is a new one.
+func (c *Capture) Watch(list []vpc.Interface) error {
+	var errs []error
+	wanted := map[weirDevice]bool{}
+	for i := range list {
+		dev, err := c.watch(&list[i])
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		wanted[dev] = true
+	}
+	for dev, w := range c.watched {
+		if !wanted[dev] && w.gone == 0 {
+			c.letGo(dev, w)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Capture) watch(i *vpc.Interface) (weirDevice, error) {
+	var dev weirDevice
+	err := inNamespace(i.Device.Namespace, func(inode uint32) error {
+		l, err := netlink.LinkByName(i.Device.Name)
+		if err != nil {
+			return &Error{"find device", i.Device.String(), err, "the devices of this host: ip link"}
+		}
+		dev = weirDevice{Netns: inode, Ifindex: uint32(l.Attrs().Index)}
+		if w := c.watched[dev]; w != nil && w.gone == 0 && len(w.links) == 2 {
+			c.setAddresses(dev, w, i)
+			return nil
+		}
+		return c.attach(dev, i, linkHeader(l))
+	})
+	return dev, err
+}
+
+// inNamespace runs f inside a network namespace, "" being the one we are in, and
+// tells it the namespace's inode number.
+func inNamespace(path string, f func(inode uint32) error) error {
+	if path == "" {
+		inode, err := inodeOf("/proc/thread-self/ns/net")
+		if err != nil {
+			return err
+		}
+		return f(inode)
+	}
+	inode, err := inodeOf(path)
+	if err != nil {
+		return err
+	}
+	ns, err := netns.Open(path)
+	if err != nil {
+		return &Error{"enter network namespace", path, err, ""}
+	}
+	defer ns.Close()
+	return ns.Do(func() error { return f(inode) })
+}
+
+func inodeOf(path string) (uint32, error) {
+	var s unix.Stat_t
+	if err := unix.Stat(path, &s); err != nil {
+		return 0, &Error{"find network namespace", path, err, ""}
+	}
+	return uint32(s.Ino), nil
+}
+
+// linkHeader is the length of the header before the network header at tcx.
+func linkHeader(l netlink.Link) uint8 {
+	switch l.Attrs().EncapType {
+	case "ether", "loopback":
+		return 14
+	}
+	return 0 // none, ppp, tunnels: the network header comes first
+}
+
+// attach puts our programs at both doors of a device, or takes over the ones an
+// earlier run left there. It runs inside the device's namespace.
+func (c *Capture) attach(dev weirDevice, i *vpc.Interface, l2 uint8) error {
+	progs, err := c.programsFor(dev.Netns)
+	if err != nil {
+		return err
+	}
+	w := c.watched[dev]
+	if w == nil {
+		index, err := c.indexes.take()
+		if err != nil {
+			return &Error{"watch", i.Device.String(), err, ""}
+		}
+		w = &watched{index: index}
+	}
+	w.id, w.name, w.gone = i.ID, i.Device.Name, 0
+	// The entry comes first: a program that does not find it counts nothing.
+	entry := weirInterface{Index: w.index, L2: l2}
+	setID(&entry, i.ID)
+	if err := c.maps[weirMapInterfaces].Put(dev, entry); err != nil {
+		return &Error{"enter into the interface table", i.Device.String(), err, ""}
+	}
+	c.watched[dev] = w
+	c.setAddresses(dev, w, i)
+
+	for _, door := range []struct {
+		name   string
+		prog   *ebpf.Program
+		attach ebpf.AttachType
+		anchor link.Anchor
+	}{
+		// First on the way in, last on the way out: what others redirect or
+		// drop there is counted as it came and as it left.
+		{entering, progs.entering, ebpf.AttachTCXIngress, link.Head()},
+		{leaving, progs.leaving, ebpf.AttachTCXEgress, link.Tail()},
+	} {
+		pin := c.pin(dev, door.name)
+		l, err := c.adoptLink(pin, dev.Ifindex, door.prog)
+		if err != nil {
+			return &Error{"take over", pin, err, ""}
+		}
+		if l == nil {
+			if err := notWatched(dev.Ifindex, door.attach); err != nil {
+				c.letGo(dev, w)
+				return &Error{"watch", i.Device.String(), err, "stop that Weir first; one that was killed leaves its programs counting: weir up --clean, or weir lab --clean"}
+			}
+			l, err = link.AttachTCX(link.TCXOptions{
+				Interface: int(dev.Ifindex), Program: door.prog, Attach: door.attach, Anchor: door.anchor,
+			})
+			if err != nil {
+				c.letGo(dev, w)
+				return &Error{"attach to", i.Device.String(), err, "what this host can do: weir check"}
+			}
+			if err := l.Pin(pin); err != nil {
+				_ = l.Close()
+				c.letGo(dev, w)
+				return &Error{"pin", pin, err, ""}
+			}
+		}
+		w.links = append(w.links, l)
+	}
+	return nil
+}
+
+const entering, leaving = "entering", "leaving"
+
+// pin is where the link at one door of a device is pinned.
+func (c *Capture) pin(dev weirDevice, door string) string {
+	return filepath.Join(c.dir.links(), fmt.Sprintf("%d-%d-%s", dev.Netns, dev.Ifindex, door))
+}
+
+// adoptLink opens the link that an earlier run pinned and gives it our program
+// in one step. It returns nil when there is none, or when it is of a device
+// that is no more.
+func (c *Capture) adoptLink(pin string, ifindex uint32, prog *ebpf.Program) (link.Link, error) {
+	l, err := link.LoadPinnedLink(pin, nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := l.Info()
+	if err == nil {
+		if tcx := info.TCX(); tcx != nil && tcx.Ifindex == ifindex {
+			return l, l.Update(prog)
+		}
+	}
+	return nil, errors.Join(os.Remove(pin), l.Close())
+}
+
+// notWatched refuses to count twice: it is an error if another Weir's program
+// is at the device.
+func notWatched(ifindex uint32, attach ebpf.AttachType) error {
+	attached, err := link.QueryPrograms(link.QueryOptions{Target: int(ifindex), Attach: attach})
+	if err != nil {
+		return nil // no tcx here: attaching will say so better
+	}
+	for _, a := range attached.Programs {
+		prog, err := ebpf.NewProgramFromID(a.ID)
+		if err != nil {
+			continue // gone meanwhile
+		}
+		info, err := prog.Info()
+		_ = prog.Close()
+		if err == nil && (info.Name == weirProgWeirEntering || info.Name == weirProgWeirLeaving) {
+			return fmt.Errorf("%w (program %d)", ErrWatched, a.ID)
+		}
+	}
+	return nil
+}
+
+// letGo detaches from a device. Its counts are read with the next two swaps,
+// then the index is free again.
+func (c *Capture) letGo(dev weirDevice, w *watched) {
+	w.closeLinks()
+	for _, door := range []string{entering, leaving} {
+		_ = os.Remove(c.pin(dev, door))
+	}
+	c.setAddresses(dev, w, &vpc.Interface{})
+	w.gone = c.control.epoch()
+	var entry weirInterface
+	if c.maps[weirMapInterfaces].Lookup(dev, &entry) == nil {
+		entry.Gone = 1
+		_ = c.maps[weirMapInterfaces].Put(dev, entry)
+	}
+}
+
+// forget ends what was let go before the epoch that has just been read.
+func (c *Capture) forget(read uint32) {
+	for dev, w := range c.watched {
+		if w.gone != 0 && w.gone < read {
+			_ = c.maps[weirMapInterfaces].Delete(dev)
+			c.indexes.give(w.index)
+			delete(c.watched, dev)
+		}
+	}
+	for ns, p := range c.namespaces {
+		if !slices.ContainsFunc(c.devices(), func(d weirDevice) bool { return d.Netns == ns }) {
+			p.close()
+			delete(c.namespaces, ns)
+		}
+	}
+}
+
+func (c *Capture) devices() []weirDevice {
+	var ds []weirDevice
+	for d := range c.watched {
+		ds = append(ds, d)
+	}
+	return ds
+}
+
+func (c *Capture) programsFor(ns uint32) (*programs, error) {
+	if p := c.namespaces[ns]; p != nil {
+		return p, nil
+	}
+	progs, err := c.load(ns, 0, weirProgWeirEntering, weirProgWeirLeaving)
+	if err != nil {
+		return nil, err
+	}
+	p := &programs{progs[weirProgWeirEntering], progs[weirProgWeirLeaving]}
+	c.namespaces[ns] = p
+	return p, nil
+}
+
+// setAddresses makes an instance known by its addresses too, for packets that
+// a bridge hides the device of. The host's own addresses are at its card, where
+// the device always tells.
+func (c *Capture) setAddresses(dev weirDevice, w *watched, i *vpc.Interface) {
+	m := c.maps[weirMapAddresses]
+	var now []weirAddress
+	if i.Side == vpc.Far {
+		for _, a := range i.Addresses {
+			now = append(now, addressKey(dev.Netns, a))
+		}
+	}
+	for _, a := range w.addrs {
+		if !slices.Contains(now, a) {
+			_ = m.Delete(a)
+		}
+	}
+	for _, a := range now {
+		if err := m.Put(a, dev); err != nil {
+			c.cfg.Log.Warn("cannot enter an address into the table; refusals behind a bridge may not find their interface",
+				"interface_id", w.id, "err", err)
+		}
+	}
+	w.addrs = now
+}
+
+// adoptInterfaces reads the table that an earlier run left, so that its indexes
+// keep their meaning. Everything in it counts as let go until Watch names it.
+func (c *Capture) adoptInterfaces() error {
+	var dev weirDevice
+	var entry weirInterface
+	iter := c.maps[weirMapInterfaces].Iterate()
+	for iter.Next(&dev, &entry) {
+		c.watched[dev] = &watched{id: getID(&entry), index: entry.Index}
+		c.indexes.mark(entry.Index)
+		if entry.Gone != 0 {
+			c.watched[dev].gone = c.control.epoch()
+		}
+	}
+	if err := iter.Err(); err != nil {
+		return &Error{"read the interface table", "", err, ""}
+	}
+	return nil
+}
+
+// sorted lists what is watched, ascending by index.
+func (c *Capture) sorted() []*watched {
+	list := make([]*watched, 0, len(c.watched))
+	for _, w := range c.watched {
+		list = append(list, w)
+	}
+	slices.SortFunc(list, func(a, b *watched) int { return cmp.Compare(a.index, b.index) })
+	return list
+}
+
+func setID(e *weirInterface, id string) {
+	for i := range min(len(id), len(e.Id)-1) {
+		e.Id[i] = int8(id[i])
+	}
+}
+
+func getID(e *weirInterface) string {
+	var b strings.Builder
+	for _, c := range e.Id {
+		if c == 0 {
+			break
+		}
+		b.WriteByte(byte(c))
+	}
+	return b.String()
+}
+
+// maxInterfaces is MAX_INTERFACES of bpf/weir.h; index 0 is not an interface.
+const maxInterfaces = 4096
+
+// indexes hands out dense indexes, the lowest free one first.
+type indexes struct{ used [maxInterfaces]bool }
+
+func (x *indexes) take() (uint16, error) {
+	for i := 1; i < maxInterfaces; i++ {
+		if !x.used[i] {
+			x.used[i] = true
+			return uint16(i), nil
+		}
+	}
+	return 0, fmt.Errorf("all %d places are taken", maxInterfaces-1)
+}
+
+func (x *indexes) mark(i uint16) { x.used[i] = true }
+func (x *indexes) give(i uint16) { x.used[i] = false }

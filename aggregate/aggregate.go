@@ -93,30 +93,28 @@ func (a *Aggregator) Add(s *count.Swap) []flowlog.Record {
 	// A clock that was set back must not close an interval twice: such a swap
 	// stays in the open one.
 	if begin.After(a.open) {
-		out = a.close(out, begin)
+		out = a.close(out, begin, true)
 	}
 	a.merge(s)
 	if end := a.open.Add(a.cfg.Interval); !s.End.Before(end) {
-		out = a.close(out, end)
+		out = a.close(out, end, true)
 	}
 	return out
 }
 
-// Flush closes the open interval before its time, as when the program stops.
+// Flush closes the open interval before its time, as when the program stops. It
+// makes no NODATA records: the interval may still have data.
 func (a *Aggregator) Flush() []flowlog.Record {
 	if a.open.IsZero() {
 		return nil
 	}
-	return a.close(nil, a.open)
+	return a.close(nil, a.open, false)
 }
 
-// intervalOf is the beginning of the interval that holds the swap's last moment.
+// intervalOf is the beginning of the interval that holds the swap's middle: the
+// swap at a boundary comes a moment after it, never before.
 func (a *Aggregator) intervalOf(s *count.Swap) time.Time {
-	last := s.End
-	if s.End.After(s.Start) {
-		last = s.End.Add(-1)
-	}
-	return last.UTC().Truncate(a.cfg.Interval)
+	return s.Start.Add(s.End.Sub(s.Start) / 2).UTC().Truncate(a.cfg.Interval)
 }
 
 func (a *Aggregator) merge(s *count.Swap) {
@@ -183,8 +181,8 @@ func add(to *count.Tally, t *count.Tally) {
 }
 
 // close turns the open interval into records and opens the one that begins at
-// next. What is owed goes over.
-func (a *Aggregator) close(out []flowlog.Record, next time.Time) []flowlog.Record {
+// next; whole is false when it had not ended. What is owed goes over.
+func (a *Aggregator) close(out []flowlog.Record, next time.Time, whole bool) []flowlog.Record {
 	first := len(out)
 	window := window{a.open.Unix(), a.open.Add(a.cfg.Interval).Unix()}
 	had := make([]bool, len(a.ids))
@@ -213,7 +211,7 @@ func (a *Aggregator) close(out []flowlog.Record, next time.Time) []flowlog.Recor
 		if w.loss.Packets() > 0 {
 			out = append(out, statusRecord(a.interfaceOf(id), flowlog.SkipData, window))
 			a.stats.SkipData++
-		} else if w.active && w.present && !had[place] {
+		} else if whole && w.active && w.present && !had[place] {
 			out = append(out, statusRecord(a.interfaceOf(id), flowlog.NoData, window))
 			a.stats.NoData++
 		}

@@ -2,9 +2,9 @@
 //
 //	count.Swap ─ Add ─▶ flows of the open interval ─ end of the interval ─▶ []flowlog.Record
 //
-// An interval is [start, end), aligned to UTC. A swap belongs to the interval in
-// which its last moment lies; the capture swaps at every boundary, so that only
-// what was counted while nobody read can span one. Equal swaps give equal
+// An interval is [start, end), aligned to UTC. The capture swaps at every
+// boundary, so a swap belongs to one interval; only what was counted while
+// nobody read can span more, and goes where its middle lies. Equal swaps give equal
 // records in equal order. Nothing in this package reads a clock, opens a file
 // or starts a goroutine.
 package aggregate

@@ -28,14 +28,17 @@ func record(i *vpc.Interface, k *count.Key, t *count.Tally, action flowlog.Actio
 		PktSrcAddr: src, PktDstAddr: dst,
 		Packets: t.Packets, Bytes: t.Bytes,
 		TCPFlags: t.Flags,
-		// The kernel's clock is read a moment before or after the map is
-		// handed over: a time may lie just outside of the interval. Only what
-		// was counted while nobody read began long before it.
-		Start: min(t.First/1000, w.end-1),
-		End:   min(max(t.Last/1000, w.start), w.end-1),
+		Start:    t.First / 1000,
+		End:      t.Last / 1000,
 	}
-	if near := w.start - 1; r.Start == near {
+	// The kernel's clock is read a moment before or after the map is handed
+	// over, so a time may lie just outside of the interval. What lies further
+	// outside was counted while nobody read, and stays as it is.
+	if r.Start == w.start-1 {
 		r.Start = w.start
+	}
+	if r.End == w.end {
+		r.End = w.end - 1
 	}
 	r.Start = min(r.Start, r.End)
 	if src.Is6() {

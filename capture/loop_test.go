@@ -1,0 +1,137 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weir/count"
+	"weir/vpc"
+)
+
+type fakeSource struct {
+	occupancy float64
+	swaps     []time.Time
+	released  int
+	watched   [][]vpc.Interface
+}
+
+func (f *fakeSource) Swap() (*count.Swap, error) {
+	f.swaps = append(f.swaps, time.Now())
+	f.occupancy = 0
+	return &count.Swap{Epoch: uint64(len(f.swaps))}, nil
+}
+func (f *fakeSource) Release() error                { f.released++; return nil }
+func (f *fakeSource) Occupancy() (float64, error)   { return f.occupancy, nil }
+func (f *fakeSource) Watch(l []vpc.Interface) error { f.watched = append(f.watched, l); return nil }
+
+func TestLoopSwapsAtEveryBoundaryAndPeriod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{}
+		var got int
+		l := NewLoop(Config{Interval: time.Minute}, src, func(*count.Swap) error { got++; return nil })
+		time.Sleep(3 * time.Second) // not at a boundary
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		if err := l.Run(ctx, nil); err != nil {
+			t.Fatal(err)
+		}
+		boundaries := map[time.Time]bool{}
+		for i, at := range src.swaps {
+			if at.Equal(at.Truncate(time.Minute)) {
+				boundaries[at] = true
+			}
+			if i > 0 && at.Sub(src.swaps[i-1]) > 15*time.Second {
+				t.Errorf("%v between two swaps", at.Sub(src.swaps[i-1]))
+			}
+		}
+		if len(boundaries) != 5 {
+			t.Errorf("%d swaps at the end of an interval in 5 minutes: %v", len(boundaries), src.swaps)
+		}
+		if got != len(src.swaps) || src.released != got {
+			t.Errorf("%d swaps, %d taken, %d released", len(src.swaps), got, src.released)
+		}
+		if last := src.swaps[len(src.swaps)-1]; !last.Equal(time.Now()) {
+			t.Errorf("no swap at the end: the last was at %v, now %v", last, time.Now())
+		}
+	})
+}
+
+func TestLoopSwapsWhenFillingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{}
+		l := NewLoop(Config{Interval: time.Minute}, src, func(*count.Swap) error { return nil })
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		go func() {
+			time.Sleep(time.Second)
+			src.occupancy = 0.61
+		}()
+		if err := l.Run(ctx, nil); err != nil {
+			t.Fatal(err)
+		}
+		if len(src.swaps) != 2 { // the early one and the last one
+			t.Fatalf("swaps at %v", src.swaps)
+		}
+	})
+}
+
+func TestLoopKeepsWhatTheSinkRefuses(t *testing.T) {
+	src := &fakeSource{}
+	full := errors.New("disk full")
+	l := NewLoop(Config{Interval: time.Minute}, src, func(*count.Swap) error { return full })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.Run(ctx, nil); !errors.Is(err, full) {
+		t.Errorf("error %v, want the sink's", err)
+	}
+	if src.released != 0 {
+		t.Error("released what nobody took")
+	}
+}
+
+func TestLoopWatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{}
+		l := NewLoop(Config{Interval: time.Minute}, src, func(*count.Swap) error { return nil })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		lists := make(chan []vpc.Interface)
+		go func() { lists <- []vpc.Interface{{ID: "eni-1"}} }()
+		if err := l.Run(ctx, lists); err != nil {
+			t.Fatal(err)
+		}
+		if len(src.watched) != 1 || src.watched[0][0].ID != "eni-1" {
+			t.Errorf("watched %v", src.watched)
+		}
+	})
+}
+
+func TestUntil(t *testing.T) {
+	at := func(s string) time.Time {
+		v, err := time.Parse("15:04:05.000", s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	for _, tt := range []struct {
+		now      string
+		interval time.Duration
+		want     time.Duration
+	}{
+		{"10:00:00.000", time.Minute, 10 * time.Second},
+		{"10:00:46.000", time.Minute, 14 * time.Second}, // the rest is too short for a swap of its own
+		{"10:00:44.000", time.Minute, 10 * time.Second},
+		{"10:00:59.999", time.Minute, time.Millisecond},
+		{"10:00:00.000", 10 * time.Second, 10 * time.Second},
+		{"10:00:00.500", time.Second, 500 * time.Millisecond},
+		{"10:09:58.000", 10 * time.Minute, 2 * time.Second},
+	} {
+		if got := until(at(tt.now), tt.interval, 10*time.Second); got != tt.want {
+			t.Errorf("until(%s, %v) = %v, want %v", tt.now, tt.interval, got, tt.want)
+		}
+	}
+}

@@ -81,13 +81,19 @@ func ParseFormat(s string) (Format, error) {
 }
 
 // FormatFromHeader reads the first line of a text object: field names separated
-// by spaces.
+// by exactly one space. The error is a [*FormatError].
 func FormatFromHeader(line string) (Format, error) {
-	names := strings.Fields(line)
-	if len(names) == 0 {
+	if line == "" {
 		return Format{}, &FormatError{Msg: "the header line is empty"}
 	}
-	return formatOf(names, func(i int) int { return strings.Index(line, names[i]) })
+	names := strings.Split(line, " ")
+	return formatOf(names, func(i int) int {
+		pos := i // one space before each name
+		for _, n := range names[:i] {
+			pos += len(n)
+		}
+		return pos
+	})
 }
 
 // IsHeader reports whether a line is a header rather than a record: it begins
@@ -110,6 +116,8 @@ func formatOf(names []string, pos func(int) int) (Format, error) {
 	for i, n := range names {
 		f, ok := FieldByName(n)
 		switch {
+		case n == "":
+			return Format{}, &FormatError{Pos: pos(i), Msg: "a field without a name"}
 		case !ok:
 			return Format{}, &FormatError{Pos: pos(i), Msg: fmt.Sprintf("unknown field %q", n), Hint: nearestField(n)}
 		case seen[n]:

@@ -3,6 +3,7 @@ package flowlog
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -43,8 +44,9 @@ func (k ObjectKey) String() string {
 // ErrNotObjectKey is what [ParseObjectKey] returns for any other key.
 var ErrNotObjectKey = errors.New("not the key of a flow log object")
 
-// ParseObjectKey reads the file name at the end of a key; any prefix may stand
-// before it.
+// ParseObjectKey reads the file name at the end of a key; any prefix and any
+// layout of folders may stand before it. What it accepts, [ObjectKey.String]
+// ends in again.
 func ParseObjectKey(key string) (ObjectKey, error) {
 	name := key[strings.LastIndexByte(key, '/')+1:]
 	base, ok := strings.CutSuffix(name, textSuffix)
@@ -52,16 +54,16 @@ func ParseObjectKey(key string) (ObjectKey, error) {
 		return ObjectKey{}, ErrNotObjectKey
 	}
 	parts := strings.Split(base, "_")
-	if len(parts) != 6 || parts[1] != "vpcflowlogs" || len(parts[5]) != 8 {
+	if len(parts) != 6 || parts[0] == "" || parts[1] != "vpcflowlogs" || parts[2] == "" || parts[3] == "" {
 		return ObjectKey{}, ErrNotObjectKey
 	}
 	slot, err := time.Parse(slotLayout, parts[4])
-	if err != nil {
+	if err != nil || !slot.Equal(slot.Truncate(SlotLength)) {
 		return ObjectKey{}, ErrNotObjectKey
 	}
-	var hash uint32
-	if _, err := fmt.Sscanf(parts[5], "%08x", &hash); err != nil {
-		return ObjectKey{}, ErrNotObjectKey
+	hash, err := strconv.ParseUint(parts[5], 16, 32)
+	if err != nil || fmt.Sprintf("%08x", hash) != parts[5] {
+		return ObjectKey{}, ErrNotObjectKey // upper case, a sign or too few digits
 	}
-	return ObjectKey{AccountID: parts[0], Region: parts[2], FlowLogID: parts[3], Slot: slot, Hash: hash}, nil
+	return ObjectKey{AccountID: parts[0], Region: parts[2], FlowLogID: parts[3], Slot: slot, Hash: uint32(hash)}, nil
 }

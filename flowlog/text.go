@@ -3,6 +3,7 @@ package flowlog
 import (
 	"net/netip"
 	"strconv"
+	"unicode/utf8"
 )
 
 const maxInt64 = 1<<63 - 1
@@ -39,6 +40,16 @@ func parseInto[T ~uint8 | ~uint16 | ~uint64 | ~int64](dst *T, text []byte, limit
 		return ErrFieldValue
 	}
 	*dst = T(v)
+	return nil
+}
+
+// parseString takes anything but nothing and what is not UTF-8: ids and names
+// are AWS's to choose.
+func parseString(dst *string, text []byte) error {
+	if len(text) == 0 || !utf8.Valid(text) {
+		return ErrFieldValue
+	}
+	*dst = string(text)
 	return nil
 }
 

@@ -20,7 +20,7 @@ func record(i *vpc.Interface, k *count.Key, t *count.Tally, action flowlog.Actio
 	r := flowlog.Record{
 		LogStatus: flowlog.OK,
 		Action:    action,
-		Direction: direction(i.Side, k.Door),
+		Direction: Direction(i.Side, k.Door),
 		Type:      flowlog.IPv4,
 		Protocol:  k.Protocol,
 		SrcPort:   k.SrcPort, DstPort: k.DstPort,
@@ -84,9 +84,9 @@ func setOwnAddress(r *flowlog.Record, i *vpc.Interface) {
 	}
 }
 
-// direction is seen from the instance: what enters the host through the device
+// Direction is seen from the instance: what enters the host through the device
 // leaves the instance at its far end.
-func direction(side vpc.Side, door policy.Door) flowlog.Direction {
+func Direction(side vpc.Side, door policy.Door) flowlog.Direction {
 	if (side == vpc.Own) == (door == policy.Entering) {
 		return flowlog.Ingress
 	}

@@ -134,7 +134,7 @@ func (c *Capture) openMaps() error {
 	spec.Variables = nil
 	for name, m := range spec.Maps {
 		switch name {
-		case weirMapAddresses, weirMapEpochs, weirMapFlows4, weirMapFlows6, weirMapInterfaces, weirMapLosses:
+		case weirMapAddresses, weirMapEpochs, weirMapFronts, weirMapFlows4, weirMapFlows6, weirMapInterfaces, weirMapLosses:
 			m.Pinning = ebpf.PinByName
 		default:
 			delete(spec.Maps, name)

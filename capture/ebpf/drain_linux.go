@@ -30,10 +30,14 @@ func possibleCPUs() int { return ebpf.MustPossibleCPU() }
 // drained. What was counted lies between start and end by the wall clock.
 func (c *Capture) readEpoch(epoch uint32, start, end time.Time) (*count.Swap, error) {
 	slot := &c.slots[epoch&1]
-	s := &count.Swap{Epoch: uint64(epoch), Start: start, End: end}
+	n, err := inserted(slot)
+	if err != nil {
+		return nil, err
+	}
+	s := &count.Swap{Epoch: uint64(epoch), Start: start, End: end, Flows: make([]count.Flow, 0, n)}
 	clock := clock{start.UnixNano()}
 
-	err := drain(slot.flows4, &c.batch.keys4, &c.batch.counts, func(k *weirKey4, v *weirCounts) {
+	err = drain(slot.flows4, &c.batch.keys4, &c.batch.counts, func(k *weirKey4, v *weirCounts) {
 		if f, ok := clock.flow(v); ok {
 			f.Key = key4(k)
 			s.Flows = append(s.Flows, f)
@@ -156,7 +160,7 @@ func (c clock) flow(v *weirCounts) (count.Flow, bool) {
 			First: c.millis(v.RefusedFirst), Last: c.millis(v.RefusedLast), Flags: uint8(v.Flags >> 8),
 		},
 		Rule:   v.Rule,
-		Reason: uint16(v.Flags >> 16),
+		Reason: uint16(v.Reason),
 	}, true
 }
 

@@ -102,13 +102,19 @@ func (c *Capture) indexesInUse() []uint32 {
 // families against the room of one.
 func (c *Capture) Occupancy() (float64, error) {
 	slot := &c.slots[c.control.epoch()&1]
+	n, err := inserted(slot)
+	return float64(n) / float64(slot.flows4.MaxEntries()), err
+}
+
+// inserted is how many flows were put into a slot's maps.
+func inserted(s *slot) (uint64, error) {
 	var perCPU []weirLoss
-	if err := slot.losses.Lookup(uint32(0), &perCPU); err != nil {
+	if err := s.losses.Lookup(uint32(0), &perCPU); err != nil {
 		return 0, &Error{"read the occupancy", "", err, ""}
 	}
 	var n uint64
 	for i := range perCPU {
 		n += perCPU[i].Inserted
 	}
-	return float64(n) / float64(slot.flows4.MaxEntries()), nil
+	return n, nil
 }

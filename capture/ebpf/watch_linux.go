@@ -141,6 +141,10 @@ func (c *Capture) attach(dev weirDevice, i *vpc.Interface, l2 uint8) error {
 	if err := c.maps[weirMapInterfaces].Put(dev, entry); err != nil {
 		return &Error{"enter into the interface table", i.Device.String(), err, ""}
 	}
+	front := weirFront{Device: dev, Index: w.index, L2: l2}
+	if err := c.maps[weirMapFronts].Put(frontOf(dev), front); err != nil {
+		return &Error{"enter into the interface table", i.Device.String(), err, ""}
+	}
 	c.watched[dev] = w
 	c.setAddresses(dev, w, i)
 
@@ -252,6 +256,10 @@ func (c *Capture) forget(read uint32) {
 	for dev, w := range c.watched {
 		if w.gone != 0 && w.gone < read {
 			_ = c.maps[weirMapInterfaces].Delete(dev)
+			var front weirFront
+			if c.maps[weirMapFronts].Lookup(frontOf(dev), &front) == nil && front.Device == dev {
+				_ = c.maps[weirMapFronts].Put(frontOf(dev), weirFront{})
+			}
 			c.indexes.give(w.index)
 			delete(c.watched, dev)
 		}
@@ -262,6 +270,17 @@ func (c *Capture) forget(read uint32) {
 			delete(c.namespaces, ns)
 		}
 	}
+}
+
+// Watching is at how many interfaces packets are being counted.
+func (c *Capture) Watching() int {
+	n := 0
+	for _, w := range c.watched {
+		if w.gone == 0 && len(w.links) == 2 {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *Capture) devices() []weirDevice {
@@ -355,6 +374,9 @@ func getID(e *weirInterface) string {
 	}
 	return b.String()
 }
+
+// frontOf is front_of of bpf/weir.h.
+func frontOf(d weirDevice) uint32 { return (d.Netns*31 + d.Ifindex) % 1024 }
 
 // maxInterfaces is MAX_INTERFACES of bpf/weir.h; index 0 is not an interface.
 const maxInterfaces = 4096

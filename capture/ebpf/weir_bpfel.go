@@ -38,12 +38,22 @@ type weirCounts struct {
 	RefusedLast    uint32
 	Flags          uint32
 	Rule           uint32
+	Reason         uint32
+	Pad            uint32
 }
 
 type weirDevice struct {
 	_       structs.HostLayout
 	Netns   uint32
 	Ifindex uint32
+}
+
+type weirFront struct {
+	_      structs.HostLayout
+	Device weirDevice
+	Index  uint16
+	L2     uint8
+	Pad    uint8
 }
 
 type weirInterface struct {
@@ -95,6 +105,7 @@ const (
 	weirMapEpochs          = "epochs"
 	weirMapFlows4          = "flows4"
 	weirMapFlows6          = "flows6"
+	weirMapFronts          = "fronts"
 	weirMapInterfaces      = "interfaces"
 	weirMapLosses          = "losses"
 	weirProgWeirEntering   = "weir_entering"
@@ -162,6 +173,7 @@ type weirMapSpecs struct {
 	Epochs     *ebpf.MapSpec `ebpf:"epochs"`
 	Flows4     *ebpf.MapSpec `ebpf:"flows4"`
 	Flows6     *ebpf.MapSpec `ebpf:"flows6"`
+	Fronts     *ebpf.MapSpec `ebpf:"fronts"`
 	Interfaces *ebpf.MapSpec `ebpf:"interfaces"`
 	Losses     *ebpf.MapSpec `ebpf:"losses"`
 }
@@ -201,6 +213,7 @@ type weirMaps struct {
 	Epochs     *ebpf.Map `ebpf:"epochs"`
 	Flows4     *ebpf.Map `ebpf:"flows4"`
 	Flows6     *ebpf.Map `ebpf:"flows6"`
+	Fronts     *ebpf.Map `ebpf:"fronts"`
 	Interfaces *ebpf.Map `ebpf:"interfaces"`
 	Losses     *ebpf.Map `ebpf:"losses"`
 }
@@ -211,6 +224,7 @@ func (m *weirMaps) Close() error {
 		m.Epochs,
 		m.Flows4,
 		m.Flows6,
+		m.Fronts,
 		m.Interfaces,
 		m.Losses,
 	)

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -194,6 +193,11 @@ func id(prefix string, facts ...string) string {
 	return prefix + fmt.Sprintf("%x", sum)[:17]
 }
 
+// StableID makes an id of this host in AWS's form from facts that stay.
+func StableID(prefix string, facts ...string) string {
+	return id(prefix, append([]string{machineID()}, facts...)...)
+}
+
 // machineID is /etc/machine-id, or the host's name where there is none.
 func machineID() string {
 	if b, err := os.ReadFile("/etc/machine-id"); err == nil && len(b) > 0 {
@@ -201,15 +205,6 @@ func machineID() string {
 	}
 	name, _ := os.Hostname()
 	return name
-}
-
-// Zone is a zone id from the region's and the host's name, for hosts that have
-// no better one.
-func (h Host) Zone() string {
-	if h.ZoneID != "" {
-		return h.ZoneID
-	}
-	return h.Region + "-az1"
 }
 
 // Changes sends whenever a device of this namespace appears, vanishes or changes
@@ -262,6 +257,3 @@ func Settle(ctx context.Context) {
 	case <-ctx.Done():
 	}
 }
-
-// Namespace is the path by which other processes can open this one's namespace.
-func Namespace() string { return filepath.Join("/proc", fmt.Sprint(os.Getpid()), "ns/net") }

@@ -133,12 +133,39 @@ static __always_inline void seen(struct control *ctl, struct packet *p, __u32 if
 	set_flags(c, p->flags);
 }
 
+/* place is the dense index and the link header's length of a device. */
+struct place {
+	__u16 index;
+	__u8 l2;
+};
+
+static __always_inline struct place place_of(__u32 ifindex)
+{
+	struct device dev = {.netns = netns, .ifindex = ifindex};
+	__u32 slot = front_of(netns, ifindex);
+	struct place place = {};
+	struct interface *i;
+	struct front *f;
+
+	f = bpf_map_lookup_elem(&fronts, &slot);
+	if (f && f->device.ifindex == ifindex && f->device.netns == netns) {
+		place.index = f->index;
+		place.l2 = f->l2;
+		return place;
+	}
+	i = bpf_map_lookup_elem(&interfaces, &dev);
+	if (i) {
+		place.index = i->index;
+		place.l2 = i->l2;
+	}
+	return place;
+}
+
 static __always_inline int tcx(struct __sk_buff *skb, const __u8 door)
 {
-	struct device dev = {.netns = netns, .ifindex = skb->ifindex};
 	struct source s = {.tcx = skb};
 	struct packet p = {};
-	struct interface *i;
+	struct place i;
 	struct control *ctl;
 	__u32 packets, bytes;
 	__be16 proto = skb->protocol;
@@ -147,12 +174,12 @@ static __always_inline int tcx(struct __sk_buff *skb, const __u8 door)
 	if (proto != bpf_htons(ETH_P_IP) && proto != bpf_htons(ETH_P_IPV6) &&
 	    proto != bpf_htons(ETH_P_8021Q) && proto != bpf_htons(ETH_P_8021AD))
 		return TCX_NEXT;
-	i = bpf_map_lookup_elem(&interfaces, &dev);
+	i = place_of(skb->ifindex);
 	ctl = get_control();
-	if (!i || !ctl)
+	if (!i.index || !ctl)
 		return TCX_NEXT;
 
-	s.l3 = i->l2;
+	s.l3 = i.l2;
 	/* A tag that the card took off is not in the bytes; up to two that are. */
 	for (int n = 0; n < 2; n++) {
 		__be16 tag[2];
@@ -171,7 +198,7 @@ static __always_inline int tcx(struct __sk_buff *skb, const __u8 door)
 	else
 		return TCX_NEXT;
 	if (err) {
-		struct loss *l = loss_of(ctl->epoch & 1, i->index);
+		struct loss *l = loss_of(ctl->epoch & 1, i.index);
 		if (l) {
 			__sync_fetch_and_add(&l->unread_packets, 1);
 			__sync_fetch_and_add(&l->unread_bytes, skb->len > s.l3 ? skb->len - s.l3 : 0);
@@ -181,11 +208,11 @@ static __always_inline int tcx(struct __sk_buff *skb, const __u8 door)
 	if (bench_flows)
 		p.k4.src = bpf_get_prandom_u32() & (bench_flows - 1);
 
-	set_place(&p, i->index, door);
+	set_place(&p, i.index, door);
 	wire(&p, skb->len - s.l3, skb->gso_size, skb->gso_segs, &packets, &bytes);
 	if (door == ENTERING)
 		skb->tc_index = TAG_MAGIC | (ctl->epoch & TAG_EPOCH_MASK);
-	seen(ctl, &p, i->index, packets, bytes);
+	seen(ctl, &p, i.index, packets, bytes);
 	return TCX_NEXT;
 }
 
@@ -316,7 +343,7 @@ static __always_inline void refuse(const struct refusal *r, struct packet *p, __
 	/* Tracing programs may not use the coarse clock. */
 	stamp(&c->refused_first, &c->refused_last, since(r->ctl, slot, bpf_ktime_get_ns()));
 	set_flags(c, (__u32)p->flags << 8);
-	*((__u16 *)&c->flags + 1) = r->reason;
+	c->reason = r->reason;
 	c->rule = r->rule;
 }
 

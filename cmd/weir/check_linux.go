@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"weir/capture/ebpf"
+	"weir/control"
+	"weir/vpc"
+	"weir/vpc/discover"
+)
+
+// finding is one line of weir check.
+type finding struct {
+	Name   string `json:"name"`
+	State  string `json:"state"` // ok, missing, note
+	Detail string `json:"detail"`
+	Hint   string `json:"hint,omitempty"`
+}
+
+const (
+	stateOK      = "ok"
+	stateMissing = "missing"
+	stateNote    = "note" // works without it, or not as well
+)
+
+// checkup is the whole answer of weir check.
+type checkup struct {
+	Findings   []finding       `json:"findings"`
+	Interfaces []checkedDevice `json:"interfaces"` // what weir up would watch
+	Running    *control.Status `json:"running,omitempty"`
+}
+
+type checkedDevice struct {
+	ID        string   `json:"interface_id"`
+	Device    string   `json:"device"`
+	Side      string   `json:"side"`
+	Addresses []string `json:"addresses"`
+}
+
+func newCheck(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Can this host do it? And what does the running weir do?",
+		Long: `Check looks at everything that capturing needs of this host, says what is
+missing and what to do about it, lists the interfaces that "weir up" would watch,
+and shows the status of the weir that runs with the data directory. It changes
+nothing. It fails when something is missing.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context()) },
+	}
+}
+
+func (a *app) check(ctx context.Context) error {
+	c := checkup{Findings: a.findings()}
+	status, err := control.Ask(ctx, a.dataDir)
+	switch {
+	case err == nil:
+		c.Running = &status
+	case !errors.Is(err, control.ErrNotRunning):
+		c.Findings = append(c.Findings, finding{"running weir", stateNote, err.Error(), ""})
+	}
+	list, err := discover.Host{AccountID: defaultAccountID, Region: defaultRegion}.Interfaces()
+	if err != nil {
+		c.Findings = append(c.Findings, finding{"network devices", stateMissing, err.Error(), ""})
+	}
+	if err == nil && len(list) == 0 {
+		c.Findings = append(c.Findings, finding{"network devices", stateNote, "nothing to watch: no card, bridge port, veth or tap", ""})
+	}
+	for _, i := range list {
+		c.Interfaces = append(c.Interfaces, checkedDevice{i.ID, i.Device.String(), i.Side.String(), addressTexts(&i)})
+	}
+	if a.json {
+		enc := json.NewEncoder(a.out)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(c); err != nil {
+			return err
+		}
+	} else if err := a.printCheckup(&c); err != nil {
+		return err
+	}
+	var missing []string
+	for _, f := range c.Findings {
+		if f.State == stateMissing {
+			missing = append(missing, f.Name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("this host lacks: %s", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+func addressTexts(i *vpc.Interface) []string {
+	list := []string{}
+	for _, a := range i.Addresses {
+		list = append(list, a.String())
+	}
+	return list
+}
+
+func (a *app) findings() []finding {
+	var list []finding
+	for _, r := range ebpf.Requirements() {
+		f := finding{r.Name, stateOK, r.Detail, ""}
+		if !r.Met {
+			f.State, f.Hint = stateMissing, r.Next
+		}
+		list = append(list, f)
+	}
+	return append(list, a.dataDirFinding(), bridgeFinding(), nftFinding())
+}
+
+// dataDirFinding looks without making anything: the directory, or the nearest
+// one above it that exists, must be writable.
+func (a *app) dataDirFinding() finding {
+	f := finding{Name: "data directory", State: stateOK, Detail: a.dataDir}
+	dir := a.dataDir
+	for {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) || filepath.Dir(dir) == dir {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		f.State, f.Detail, f.Hint = stateMissing, fmt.Sprintf("%s: %v", dir, err), "choose a directory that you may write: --data DIR"
+		return f
+	}
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err == nil {
+		free := s.Bavail * uint64(s.Bsize)
+		f.Detail = fmt.Sprintf("%s, %d MB free", a.dataDir, free>>20)
+		if free < 100<<20 {
+			f.State, f.Hint = stateNote, "make room: records wait in memory while the disk is full"
+		}
+	}
+	return f
+}
+
+// bridgeFinding says how refusals between ports of one bridge are seen.
+func bridgeFinding() finding {
+	const name = "refusals between ports of a bridge"
+	b, err := os.ReadFile("/proc/sys/net/bridge/bridge-nf-call-iptables")
+	switch {
+	case err != nil:
+		return finding{name, stateNote, "br_netfilter is not loaded: switched traffic passes no firewall rule", "to have it filtered: modprobe br_netfilter"}
+	case strings.TrimSpace(string(b)) != "1":
+		return finding{name, stateNote, "net.bridge.bridge-nf-call-iptables is off: switched traffic passes no firewall rule", "to have it filtered: sysctl -w net.bridge.bridge-nf-call-iptables=1"}
+	}
+	return finding{name, stateOK, "br_netfilter is on", ""}
+}
+
+func nftFinding() finding {
+	path, err := exec.LookPath("nft")
+	if err != nil {
+		return finding{"nft", stateNote, "not found; weir lab needs it", "install nftables"}
+	}
+	return finding{"nft", stateOK, path, ""}
+}
+
+func (a *app) printCheckup(c *checkup) error {
+	t := newTable(a.out, []string{"WHAT", "STATE", "FOUND"}, []bool{false, false, false})
+	var hints []string
+	for _, f := range c.Findings {
+		if err := t.Row([]string{f.Name, f.State, f.Detail}); err != nil {
+			return err
+		}
+		if f.Hint != "" {
+			hints = append(hints, f.Name+": "+f.Hint)
+		}
+	}
+	if err := t.Close(); err != nil {
+		return err
+	}
+	for _, h := range hints {
+		fmt.Fprintln(a.out, "hint:", h)
+	}
+	if len(c.Interfaces) > 0 {
+		fmt.Fprintln(a.out)
+		t := newTable(a.out, []string{"INTERFACE", "DEVICE", "SIDE", "ADDRESSES"}, []bool{false, false, false, false})
+		for _, i := range c.Interfaces {
+			if err := t.Row([]string{i.ID, i.Device, i.Side, strings.Join(i.Addresses, " ")}); err != nil {
+				return err
+			}
+		}
+		if err := t.Close(); err != nil {
+			return err
+		}
+	}
+	if c.Running != nil {
+		fmt.Fprintln(a.out)
+		return a.printStatus(c.Running)
+	}
+	return nil
+}
+
+// printStatus is the page of status for people.
+func (a *app) printStatus(s *control.Status) error {
+	fmt.Fprintf(a.out, "weir %s runs as process %d since %s\n", s.Process.Version, s.Process.PID, s.Process.Started.UTC().Format(time.DateTime))
+	t := newTable(a.out, []string{"INTERFACE", "NAME", "DIRECTION", "ACCEPTED", "BYTES", "REJECTED", "BYTES", "LOST"},
+		[]bool{false, false, false, true, true, true, true, true})
+	for _, i := range s.Capture.Interfaces {
+		lost := i.Lost.FullPackets + i.Lost.UnreadPackets + i.Lost.RefusedPackets
+		for _, d := range []struct {
+			name string
+			c    control.Counts
+		}{{"ingress", i.Ingress}, {"egress", i.Egress}} {
+			row := []string{i.ID, i.Name, d.name}
+			for _, v := range []uint64{d.c.AcceptedPackets, d.c.AcceptedBytes, d.c.RejectedPackets, d.c.RejectedBytes} {
+				row = append(row, fmt.Sprint(v))
+			}
+			if err := t.Row(append(row, fmt.Sprint(lost))); err != nil {
+				return err
+			}
+			lost = 0 // of both directions, shown once
+		}
+	}
+	if err := t.Close(); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "capture: %d swaps, the last at %s in %v, %d flows in it; table %.1f %% full\n",
+		s.Capture.Swaps, clockTime(s.Capture.LastSwap), s.Capture.SwapTime.Round(time.Millisecond), s.Capture.Flows, 100*s.Capture.Occupancy)
+	fmt.Fprintf(a.out, "records: interval %v, %d made (%d NODATA, %d SKIPDATA), %d flows open\n",
+		s.Records.Interval, s.Records.Made, s.Records.NoData, s.Records.SkipData, s.Records.Open)
+	for _, f := range s.FlowLogs {
+		fmt.Fprintf(a.out, "flow log %s to %s: %s, %d records in %d objects, %d wait, last delivery %s\n",
+			f.ID, f.Destination, f.Status, f.Records, f.Objects, f.PendingRecords, clockTime(f.LastDelivery))
+		if f.LastError != "" {
+			fmt.Fprintln(a.out, "  last error:", printable(f.LastError))
+		}
+	}
+	fmt.Fprintf(a.out, "lost: %d packets, %d records\n", s.Lost.Packets, s.Lost.Records)
+	return nil
+}
+
+func clockTime(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.TimeOnly)
+}

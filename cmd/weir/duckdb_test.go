@@ -1,0 +1,5 @@
+//go:build cgo && !noduckdb
+
+package main
+
+const hasDuckDB = true

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// streams are the command's standard input and outputs.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// app is what every command may use: the streams and the global flags.
+type app struct {
+	streams
+	dataDir string
+	json    bool // for machines: JSON instead of tables
+}
+
+// newRoot is the whole command tree. A command is one file and one line here.
+func newRoot(s streams) *cobra.Command {
+	a := &app{streams: s}
+	root := &cobra.Command{
+		Use:   "weir",
+		Short: "VPC Flow Logs for any network you run",
+		Args:  cobra.ArbitraryArgs, // so that an unknown command is ours to report
+		RunE:  a.rootOnly,
+		// Errors are reported in one place, and without the whole usage.
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{err: err, command: cmd.CommandPath()}
+	})
+	root.PersistentFlags().StringVar(&a.dataDir, "data", defaultDataDir(), "directory of the buckets and of all state; also "+envData)
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for machines")
+
+	root.AddCommand(
+		newQuery(a),
+		newVersion(a),
+	)
+	root.AddCommand(hostCommands(a)...)
+	checkArguments(root)
+	return root
+}
+
+// rootOnly runs when no command was named, or an unknown one.
+func (a *app) rootOnly(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	err := fmt.Errorf("unknown command %q", args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		err = withHint(err, "did you mean weir %s?", strings.Join(near, " or weir "))
+	}
+	return &usageError{err: err, command: cmd.CommandPath()}
+}
+
+// checkArguments makes a wrong number of arguments wrong usage, for every command.
+func checkArguments(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return &usageError{err: err, command: cmd.CommandPath()}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		checkArguments(sub)
+	}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"weir/lake"
+	"weir/query"
+	"weir/query/duckdb"
+	"weir/vpc"
+)
+
+// section is one part of the lab's summary: a heading and what it asks.
+type section struct{ title, sql string }
+
+// The view named(interface_id, name) holds the lab's interfaces.
+var sections = []section{
+	{"Records per network interface", `
+select n.name, interface_id, count(*) filter (action = 'ACCEPT') as accept, count(*) filter (action = 'REJECT') as reject,
+       count(*) filter (log_status = 'NODATA') as nodata, count(*) filter (log_status = 'SKIPDATA') as skipdata,
+       sum(packets)::bigint as packets, sum(bytes)::bigint as bytes
+from flow_logs join named n using (interface_id) group by all order by n.name`},
+	{"Top talkers", `
+select srcaddr, dstaddr, dstport, sum(packets)::bigint as packets, sum(bytes)::bigint as bytes
+from flow_logs where action = 'ACCEPT' and dstport < 32768 group by all order by bytes desc limit 8`},
+	{"Refused traffic", `
+select n.name as "at", srcaddr, dstaddr, dstport, protocol, sum(packets)::bigint as packets
+from flow_logs join named n using (interface_id)
+where action = 'REJECT' and srcaddr not in (select srcaddr from scans) group by all order by packets desc limit 8`},
+	{"Port scans: sources refused at more than 100 ports of one address", `
+select srcaddr, dstaddr, ports, packets from scans order by ports desc`},
+	{"A few records, as they lie in the bucket", `
+select concat_ws(' ', version, account_id, interface_id, srcaddr, dstaddr, srcport, dstport, protocol, packets, bytes, start, "end", action, log_status) as record
+from flow_logs using sample reservoir(6 rows) repeatable (4)`},
+}
+
+const scans = `
+create or replace temp view scans as
+select srcaddr, dstaddr, count(distinct dstport) as ports, sum(packets)::bigint as packets
+from flow_logs where action = 'REJECT' group by all having ports > 100`
+
+// summary asks the lab's flow log what happened and prints it.
+func (a *app) summary(ctx context.Context, s *station, interfaces []vpc.Interface, f *captureFlags) (err error) {
+	st := s.finalStatus()
+	engine, err := duckdb.Open(ctx, duckdb.Config{
+		MemoryLimit: defaultQueryMemory,
+		TempDir:     filepath.Join(os.TempDir(), fmt.Sprintf("weir-query-%d", os.Getpid())),
+	})
+	if err != nil {
+		return errors.Join(a.printStatus(&st), err)
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+
+	window := query.Window{From: s.started}
+	objects, err := lake.List(s.cfg.Bucket, window.From, window.To)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	scan := lake.NewScan(objects)
+	if err := engine.FlowLogs(ctx, scan, window); err != nil {
+		return err
+	}
+	if err := a.statement(ctx, engine, namedView(interfaces)); err != nil {
+		return err
+	}
+	if err := a.statement(ctx, engine, scans); err != nil {
+		return err
+	}
+	for _, sec := range sections {
+		if !a.json {
+			fmt.Fprintf(a.out, "\n%s\n", sec.title)
+		}
+		rows, err := engine.Query(ctx, strings.TrimSpace(sec.sql))
+		if err != nil {
+			return fmt.Errorf("%s: %w", sec.title, err)
+		}
+		if a.json {
+			_, err = printJSON(a.out, rows)
+		} else {
+			_, err = printTable(a.out, rows)
+		}
+		if err := errors.Join(err, rows.Close()); err != nil {
+			return err
+		}
+	}
+	a.warnProblems(scan.Report(), queryFlags{})
+	asked := time.Since(began)
+	if a.json {
+		return nil
+	}
+	return a.printFigures(s, len(objects), scan.Report().Records, asked, f)
+}
+
+// statement runs SQL that answers nothing.
+func (a *app) statement(ctx context.Context, engine query.Engine, sql string) error {
+	rows, err := engine.Query(ctx, sql)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
+// namedView gives interface ids their names. Both are the lab's own.
+func namedView(interfaces []vpc.Interface) string {
+	var values []string
+	for _, i := range interfaces {
+		values = append(values, fmt.Sprintf("('%s', '%s')", i.ID, i.Name))
+	}
+	return "create or replace temp view named as select * from (values " + strings.Join(values, ", ") + ") t(interface_id, name)"
+}
+
+func (a *app) printFigures(s *station, objects int, records int64, asked time.Duration, f *captureFlags) error {
+	st := s.finalStatus()
+	var packets, bytes, rejected uint64
+	for _, i := range st.Capture.Interfaces {
+		packets += i.Ingress.AcceptedPackets + i.Egress.AcceptedPackets
+		bytes += i.Ingress.AcceptedBytes + i.Egress.AcceptedBytes
+		rejected += i.Ingress.RejectedPackets + i.Egress.RejectedPackets
+	}
+	_, err := fmt.Fprintf(a.out, `
+Figures
+counted     %d packets accepted (%d bytes), %d refused, in %d hand-overs of the kernel's tables
+delivered   %d records in %d objects, %d bytes, to %s
+asked       %d records of %d objects in %v
+lost        %d packets, %d records
+
+Ask more: weir query --data %s "select …"
+`,
+		packets, bytes, rejected, st.Capture.Swaps,
+		st.FlowLogs[0].Records, st.FlowLogs[0].Objects, st.FlowLogs[0].Bytes, st.FlowLogs[0].Destination,
+		records, objects, asked.Round(time.Millisecond),
+		st.Lost.Packets, st.Lost.Records, a.dataDir)
+	return err
+}

@@ -1,0 +1,93 @@
+package control
+
+import "time"
+
+// Status is what a running Weir does, has done and has lost.
+type Status struct {
+	Process  Process   `json:"process"`
+	Capture  Capture   `json:"capture"`
+	Records  Records   `json:"records"`
+	FlowLogs []FlowLog `json:"flow_logs"`
+	Lost     Lost      `json:"lost"`
+}
+
+// Process is the running program.
+type Process struct {
+	PID     int       `json:"pid"`
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+	Data    string    `json:"data"`
+}
+
+// Capture is the kernel's side.
+type Capture struct {
+	Interfaces []Interface   `json:"interfaces"`
+	Swaps      uint64        `json:"swaps"`
+	LastSwap   time.Time     `json:"last_swap"`
+	SwapTime   time.Duration `json:"swap_nanoseconds"` // of the last one
+	Flows      int           `json:"flows"`            // in the last one
+	Occupancy  float64       `json:"occupancy"`        // of the tables that are counting now, 0 to 1
+	MaxFlows   int           `json:"max_flows"`        // room per address family
+}
+
+// Interface is one watched network interface and its totals since the start.
+// Packets are wire packets, bytes IP bytes.
+type Interface struct {
+	ID      string `json:"interface_id"`
+	Name    string `json:"name"`
+	Device  string `json:"device"`
+	Side    string `json:"side"`
+	Ingress Counts `json:"ingress"`
+	Egress  Counts `json:"egress"`
+	Lost    Loss   `json:"lost"`
+}
+
+// Counts are the two verdicts.
+type Counts struct {
+	AcceptedPackets uint64 `json:"accepted_packets"`
+	AcceptedBytes   uint64 `json:"accepted_bytes"`
+	RejectedPackets uint64 `json:"rejected_packets"`
+	RejectedBytes   uint64 `json:"rejected_bytes"`
+}
+
+// Loss is what an interface could not count, by cause.
+type Loss struct {
+	FullPackets    uint64 `json:"full_packets"` // the table had no room for another flow
+	FullBytes      uint64 `json:"full_bytes"`
+	UnreadPackets  uint64 `json:"unread_packets"` // no IP header that could be read
+	UnreadBytes    uint64 `json:"unread_bytes"`
+	RefusedPackets uint64 `json:"refused_packets"` // refusals that found no room
+	RefusedBytes   uint64 `json:"refused_bytes"`
+}
+
+// Records is the aggregation.
+type Records struct {
+	Interval time.Duration `json:"interval_nanoseconds"`
+	Open     int           `json:"open_flows"`
+	Made     uint64        `json:"made"`
+	NoData   uint64        `json:"nodata"`
+	SkipData uint64        `json:"skipdata"`
+}
+
+// FlowLog is one flow log's delivery.
+type FlowLog struct {
+	ID             string    `json:"flow_log_id"`
+	Destination    string    `json:"destination"`
+	Status         string    `json:"status"` // SUCCESS or FAILED, as DescribeFlowLogs has it
+	LastError      string    `json:"last_error,omitempty"`
+	LastDelivery   time.Time `json:"last_delivery"`
+	Objects        uint64    `json:"objects"`
+	Records        uint64    `json:"records"`
+	Bytes          uint64    `json:"bytes"`
+	Failures       uint64    `json:"failures"`
+	PendingRecords uint64    `json:"pending_records"`
+	PendingBytes   uint64    `json:"pending_bytes"`
+	LostRecords    uint64    `json:"lost_records"` // given up because too much was waiting
+}
+
+// Lost is the sum of all that was lost anywhere; all zeros is what it should be.
+type Lost struct {
+	Packets uint64 `json:"packets"` // not counted
+	Bytes   uint64 `json:"bytes"`
+	Records uint64 `json:"records"` // made, but never delivered
+}

@@ -1,0 +1,64 @@
+package deliver
+
+import (
+	"time"
+
+	"weir/flowlog"
+)
+
+// Destination takes the records of one flow log. Its methods are safe for
+// concurrent use.
+type Destination interface {
+	// Add encodes records; they wait for Publish. It keeps no reference to
+	// them. What there is no room for is given up, oldest first, and counted
+	// in Stats().Lost.
+	Add(records []flowlog.Record)
+	// Publish delivers what waits. What it could not deliver goes on waiting:
+	// the error says what failed, Published what was done nevertheless.
+	Publish() (Published, error)
+	Stats() Stats
+}
+
+// Published is what one Publish delivered.
+type Published struct {
+	Objects []Object
+	Records int64
+	Bytes   int64 // as stored: compressed
+}
+
+// Object is one object that was written.
+type Object struct {
+	Key     string // in the bucket
+	Records int64
+	Bytes   int64 // as stored: compressed
+}
+
+// Stats are a destination's figures since it was made.
+type Stats struct {
+	Objects   int64 // written
+	Records   int64 // delivered
+	Bytes     int64 // delivered, as stored: compressed
+	Failures  int64 // calls of Publish that left something behind
+	LastError error // of the last Publish; nil when it succeeded
+	// LastPublish is the time of the last Publish that delivered something;
+	// zero when there was none.
+	LastPublish    time.Time
+	PendingRecords int64 // waiting
+	PendingBytes   int64 // waiting, as encoded: not compressed
+	Lost           Lost
+}
+
+// Lost is what was given up because it could wait no longer. Nothing else is
+// ever dropped.
+type Lost struct {
+	Records int64 // of any status, NODATA too
+	Packets uint64
+	Bytes   uint64 // of traffic, not of text
+}
+
+// Add adds o.
+func (l *Lost) Add(o Lost) {
+	l.Records += o.Records
+	l.Packets += o.Packets
+	l.Bytes += o.Bytes
+}

@@ -17,6 +17,7 @@ import (
 type Requirement struct {
 	Name   string
 	Met    bool
+	Asked  bool   // false: it takes privilege to find out, and Met says nothing
 	Detail string // what was found
 	Next   string // what to do when it is not met
 }
@@ -26,7 +27,7 @@ var ErrRequirements = errors.New("this host cannot capture")
 
 // Requirements looks at everything that capturing needs, and changes nothing.
 func Requirements() []Requirement {
-	return []Requirement{
+	list := []Requirement{
 		kernel(),
 		capabilities(),
 		kernelTypes(),
@@ -35,13 +36,20 @@ func Requirements() []Requirement {
 		dropReason(),
 		packetTag(),
 	}
+	for i := range list {
+		list[i].Asked = true
+		if list[i].Name == tcxName && !list[1].Met {
+			list[i].Asked, list[i].Detail = false, "cannot be asked without privilege"
+		}
+	}
+	return list
 }
 
 // Require is an error that names what is missing, or nil.
 func Require() error {
 	var missing, next []string
 	for _, r := range Requirements() {
-		if !r.Met {
+		if r.Asked && !r.Met {
 			missing = append(missing, r.Name+" ("+r.Detail+")")
 			if r.Next != "" {
 				next = append(next, r.Next)
@@ -132,21 +140,20 @@ func bpffs() Requirement {
 	return r
 }
 
+const tcxName = "tcx"
+
 func tcxLinks() Requirement {
-	r := Requirement{Name: "tcx", Next: "use a kernel from 6.6 on with CONFIG_NET_XGRESS and CONFIG_BPF_SYSCALL"}
+	r := Requirement{Name: tcxName, Next: "use a kernel from 6.6 on with CONFIG_NET_XGRESS and CONFIG_BPF_SYSCALL"}
 	if err := features.HaveProgramType(ebpf.SchedCLS); err != nil && !errors.Is(err, unix.EPERM) {
 		r.Detail = err.Error()
 		return r
 	}
 	_, err := link.QueryPrograms(link.QueryOptions{Target: 1, Attach: ebpf.AttachTCXIngress}) // 1 is lo
-	switch {
-	case err == nil:
-		r.Met, r.Detail = true, "the kernel attaches programs to devices by links"
-	case errors.Is(err, unix.EPERM):
-		r.Detail, r.Next = "cannot be asked without privilege", "run it as root"
-	default:
+	if err != nil {
 		r.Detail = err.Error()
+		return r
 	}
+	r.Met, r.Detail = true, "the kernel attaches programs to devices by links"
 	return r
 }
 

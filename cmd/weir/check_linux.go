@@ -113,7 +113,10 @@ func (a *app) findings() []finding {
 	var list []finding
 	for _, r := range ebpf.Requirements() {
 		f := finding{r.Name, stateOK, r.Detail, ""}
-		if !r.Met {
+		switch {
+		case !r.Asked:
+			f.State = stateNote
+		case !r.Met:
 			f.State, f.Hint = stateMissing, r.Next
 		}
 		list = append(list, f)

@@ -203,13 +203,8 @@ func (s *station) tally(swap *count.Swap) {
 	byIndex := map[uint16]*control.Interface{}
 	sides := map[uint16]vpc.Side{}
 	for _, w := range swap.Interfaces {
-		t := s.totals[w.ID]
-		if t == nil {
-			t = &control.Interface{ID: w.ID}
-			s.totals[w.ID] = t
-		}
+		t := s.total(w.ID)
 		if i := s.known[w.ID]; i != nil {
-			t.Name, t.Device, t.Side = i.Name, i.Device.String(), i.Side.String()
 			sides[w.Index] = i.Side
 		}
 		l := &t.Lost
@@ -243,6 +238,19 @@ func (s *station) tally(swap *count.Swap) {
 	}
 }
 
+// total is the totals of an interface.
+func (s *station) total(id string) *control.Interface {
+	t := s.totals[id]
+	if t == nil {
+		t = &control.Interface{ID: id}
+		s.totals[id] = t
+	}
+	if i := s.known[id]; i != nil {
+		t.Name, t.Device, t.Side = i.Name, i.Device.String(), i.Side.String()
+	}
+	return t
+}
+
 // learn takes a new list of interfaces in. Those that are not in it any more
 // are remembered until their last counts have become records.
 func (s *station) learn(list []vpc.Interface) {
@@ -254,6 +262,7 @@ func (s *station) learn(list []vpc.Interface) {
 		present[list[i].ID] = true
 		s.known[list[i].ID] = &list[i]
 		delete(s.leaving, list[i].ID)
+		s.total(list[i].ID)
 	}
 	for id := range s.known {
 		due, leaving := s.leaving[id]
@@ -264,6 +273,7 @@ func (s *station) learn(list []vpc.Interface) {
 		case now.After(due):
 			delete(s.known, id)
 			delete(s.leaving, id)
+			delete(s.totals, id)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func TestMain(m *testing.M) {
 
 // start runs the script inside ns; the process ends with its flows, or when
 // stop is called.
-func (s script) start(t *testing.T, ns *netns.Namespace) (wait func(), stop func()) {
+func (s script) start(t testing.TB, ns *netns.Namespace) (wait func(), stop func()) {
 	t.Helper()
 	text, err := json.Marshal(s)
 	if err != nil {

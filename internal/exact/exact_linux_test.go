@@ -30,7 +30,6 @@ func duration(t *testing.T) time.Duration {
 }
 
 func TestRecordsEqualTheWire(t *testing.T) {
-	needRoot(t)
 	for _, setting := range []struct {
 		name       string
 		namespaces []string
@@ -42,7 +41,7 @@ func TestRecordsEqualTheWire(t *testing.T) {
 	} {
 		t.Run(setting.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, "weir-x-"+setting.name[:2], setting.namespaces...)
+			r := newRig(t, "wx-"+setting.name[:2], setting.namespaces...)
 			traffic := setting.build(r)
 			for _, f := range r.neighbours {
 				f()

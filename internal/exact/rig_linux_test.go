@@ -20,7 +20,7 @@ import (
 
 // rig is a set of namespaces with what is watched in them and what witnesses it.
 type rig struct {
-	t          *testing.T
+	t          testing.TB
 	prefix     string
 	ns         map[string]*netns.Namespace
 	interfaces []vpc.Interface
@@ -55,7 +55,7 @@ type refusal struct {
 	overhead uint64 // and bytes of headers that nft does not see
 }
 
-func needRoot(t *testing.T) {
+func needRoot(t testing.TB) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root: it makes network namespaces and loads eBPF programs")
@@ -65,8 +65,10 @@ func needRoot(t *testing.T) {
 	}
 }
 
-func newRig(t *testing.T, prefix string, names ...string) *rig {
+func newRig(t testing.TB, prefix string, names ...string) *rig {
 	t.Helper()
+	needRoot(t)
+	prefix += fmt.Sprintf("-%d", os.Getpid()%100000)
 	r := &rig{t: t, prefix: prefix, ns: map[string]*netns.Namespace{}}
 	for _, n := range names {
 		name := prefix + "-" + n
@@ -119,6 +121,24 @@ type end struct {
 // be in the pfifo alone.
 func (r *rig) veth(a, b end) {
 	r.t.Helper()
+	r.plainVeth(a, b)
+	for _, e := range []end{a, b} {
+		r.in(e.ns, func() error {
+			l, err := netlink.LinkByName(e.dev)
+			if err != nil {
+				return err
+			}
+			return netlink.QdiscReplace(&netlink.GenericQdisc{
+				QdiscAttrs: netlink.QdiscAttrs{LinkIndex: l.Attrs().Index, Parent: netlink.HANDLE_ROOT},
+				QdiscType:  "pfifo",
+			})
+		})
+	}
+}
+
+// plainVeth is veth without the witnesses.
+func (r *rig) plainVeth(a, b end) {
+	r.t.Helper()
 	r.in(a.ns, func() error {
 		return netlink.LinkAdd(&netlink.Veth{
 			LinkAttrs:     netlink.LinkAttrs{Name: a.dev, TxQLen: 10000},
@@ -135,13 +155,7 @@ func (r *rig) veth(a, b end) {
 			if err := addAddrs(l, e.addrs); err != nil {
 				return err
 			}
-			if err := netlink.LinkSetUp(l); err != nil {
-				return err
-			}
-			return netlink.QdiscReplace(&netlink.GenericQdisc{
-				QdiscAttrs: netlink.QdiscAttrs{LinkIndex: l.Attrs().Index, Parent: netlink.HANDLE_ROOT},
-				QdiscType:  "pfifo",
-			})
+			return netlink.LinkSetUp(l)
 		})
 	}
 	r.neighbours = append(r.neighbours, func() { r.neighbour(a, b); r.neighbour(b, a) })

@@ -162,6 +162,14 @@ func onThread(f func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // no unlock: a thread that has moved must not run other goroutines
+		if unix.Gettid() == unix.Getpid() {
+			// The runtime parks the main thread instead of ending it: the
+			// namespace would live as long as the process, and /proc/PID/ns
+			// show it as ours. Another thread, while this one is taken.
+			defer runtime.UnlockOSThread()
+			done <- onThread(f)
+			return
+		}
 		done <- f()
 	}()
 	return <-done

@@ -1,0 +1,194 @@
+package exact
+
+import (
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"weir/capture/ebpf"
+)
+
+// BenchmarkThroughput forwards as much as this machine can from one instance to
+// another through a router, with nobody counting, with Weir, and with other
+// flow meters where they are installed. The rounds alternate, so that what else
+// the machine does falls on all alike; the medians are compared.
+//
+// A packet passes two watched doors: it enters from one instance and leaves to
+// the other.
+func BenchmarkThroughput(b *testing.B) {
+	const rounds, sample = 7, 1500 * time.Millisecond
+	for _, load := range []struct {
+		name  string
+		flows []stream
+		unit  string
+		value func(packets, bytes uint64) float64
+	}{
+		{"tcp", []stream{{Kind: "tcp", To: "10.9.2.2", Port: 5001, Size: 1 << 20, PPS: 1e9}}, "Gbit/s",
+			func(_, bytes uint64) float64 { return float64(bytes) * 8 / 1e9 }},
+		{"udp-64B", []stream{
+			{Kind: "udp", To: "10.9.2.2", Port: 5002, Size: 22, PPS: 1e9},
+			{Kind: "udp", To: "10.9.2.2", Port: 5003, Size: 22, PPS: 1e9},
+		}, "kpps", func(packets, _ uint64) float64 { return float64(packets) / 1e3 }},
+	} {
+		b.Run(load.name, func(b *testing.B) {
+			r := newRig(b, "weir-t", "r", "a", "b")
+			forwarding(r)
+			script{TCP: []int{5001}, UDP: []int{5002, 5003}}.start(b, r.ns["b"])
+			results := map[string][]float64{}
+			var order []string
+			for b.Loop() {
+				for range rounds {
+					for _, m := range meters() {
+						stop := m.start(b, r)
+						rate := measure(b, r, load.flows, sample, load.value)
+						stop()
+						if results[m.name] == nil {
+							order = append(order, m.name)
+						}
+						results[m.name] = append(results[m.name], rate)
+					}
+				}
+			}
+			off := median(results["nobody"])
+			for _, name := range order {
+				b.ReportMetric(median(results[name]), name+"-"+load.unit)
+				if name != "nobody" {
+					b.ReportMetric(median(results[name])/off, name+"-ratio")
+				}
+			}
+		})
+	}
+}
+
+// meter is somebody who counts while packets are forwarded.
+type meter struct {
+	name  string
+	start func(testing.TB, *rig) (stop func())
+}
+
+func meters() []meter {
+	list := []meter{
+		{"nobody", func(testing.TB, *rig) func() { return func() {} }},
+		{"weir", weirMeter},
+	}
+	for _, m := range []struct {
+		name string
+		args []string
+	}{
+		{"softflowd", []string{"-d", "-i", "ra"}},
+		{"pmacctd", []string{"-i", "ra", "-P", "memory", "-c", "src_host,dst_host,src_port,dst_port,proto", "-p"}},
+	} {
+		if _, err := exec.LookPath(m.name); err == nil {
+			list = append(list, meter{m.name, func(tb testing.TB, r *rig) func() { return program(tb, r, m.name, m.args) }})
+		}
+	}
+	return list
+}
+
+// weirMeter counts at both interfaces and swaps every second, ten times as often
+// as it does by default.
+func weirMeter(tb testing.TB, r *rig) func() {
+	c, err := ebpf.Open(ebpf.Config{RunDir: filepath.Join(tb.TempDir(), "run")})
+	r.must(err)
+	r.must(c.Watch(r.interfaces))
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+			if _, err := c.Swap(); err != nil {
+				tb.Error(err)
+				return
+			}
+			if err := c.Release(); err != nil {
+				tb.Error(err)
+				return
+			}
+		}
+	})
+	return func() {
+		close(stop)
+		wg.Wait()
+		r.must(c.Close(false))
+	}
+}
+
+// program runs another flow meter in the router.
+func program(tb testing.TB, r *rig, name string, args []string) func() {
+	if name == "pmacctd" {
+		args = append(args, filepath.Join(tb.TempDir(), "pmacctd.pipe"))
+	}
+	if name == "softflowd" {
+		dir := tb.TempDir()
+		args = append(args, "-p", filepath.Join(dir, "pid"), "-c", filepath.Join(dir, "ctl"))
+	}
+	cmd := exec.Command(name, args...)
+	r.must(r.ns["r"].Start(cmd))
+	time.Sleep(300 * time.Millisecond) // until it has opened its device
+	return func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed: its status says so
+	}
+}
+
+// forwarding is the routed setting without rules.
+func forwarding(r *rig) {
+	a := end{"a", "eth0", []string{"10.9.1.2/24"}}
+	ra := end{"r", "ra", []string{"10.9.1.1/24"}}
+	b := end{"b", "eth0", []string{"10.9.2.2/24"}}
+	rb := end{"r", "rb", []string{"10.9.2.1/24"}}
+	r.plainVeth(ra, a)
+	r.plainVeth(rb, b)
+	r.route("a", "0.0.0.0/0", "10.9.1.1")
+	r.route("b", "0.0.0.0/0", "10.9.2.1")
+	r.watch("r", "ra", "eni-a", 0, "10.9.1.2")
+	r.watch("r", "rb", "eni-b", 0, "10.9.2.2")
+	for _, f := range r.neighbours {
+		f()
+	}
+}
+
+// measure sends for the sample's time and reads what left the router.
+func measure(tb testing.TB, r *rig, flows []stream, sample time.Duration, value func(packets, bytes uint64) float64) float64 {
+	const warm = 200 * time.Millisecond
+	wait, _ := script{Flows: flows, Seconds: (sample + warm + 100*time.Millisecond).Seconds()}.start(tb, r.ns["a"])
+	time.Sleep(warm)
+	begin := time.Now()
+	p0, b0 := r.sent("r", "rb")
+	time.Sleep(sample)
+	p1, b1 := r.sent("r", "rb")
+	seconds := time.Since(begin).Seconds()
+	wait()
+	return value(p1-p0, b1-b0) / seconds
+}
+
+func (r *rig) sent(ns, dev string) (packets, bytes uint64) {
+	r.t.Helper()
+	r.in(ns, func() error {
+		l, err := netlink.LinkByName(dev)
+		if err != nil {
+			return err
+		}
+		s := l.Attrs().Statistics
+		packets, bytes = s.TxPackets, s.TxBytes
+		return nil
+	})
+	return packets, bytes
+}
+
+func median(v []float64) float64 {
+	s := slices.Clone(v)
+	slices.Sort(s)
+	return s[len(s)/2]
+}

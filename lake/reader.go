@@ -49,42 +49,34 @@ type reader struct {
 func (r *reader) Next(ctx context.Context) (*query.Batch, error) {
 	batch := &r.parser.batch
 	batch.Rows = 0
-	for {
-		if !r.lines() && batch.Rows == 0 {
-			if r.err != nil {
-				r.finish()
-				if batch.Rows > 0 {
-					break // the last line, without a line feed
-				}
-				return nil, io.EOF
+	for r.lines(); batch.Rows == 0; r.lines() {
+		if r.err != nil {
+			r.finish()
+			if batch.Rows > 0 {
+				break // the last line, without a line feed
 			}
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			r.fill()
-			continue
+			return nil, io.EOF
 		}
-		break
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		r.fill()
 	}
 	batch.Text = r.buf[:r.end]
 	r.report.records += int64(batch.Rows)
 	return batch, nil
 }
 
-// lines parses whole lines until the batch is full or the format changes
-// (true), or the buffer holds no further whole line (false).
-func (r *reader) lines() (full bool) {
+// lines parses lines until the batch is full, the format changes, or the buffer
+// holds no further whole line.
+func (r *reader) lines() {
 	for r.parser.batch.Rows < query.BatchRows {
 		n := bytes.IndexByte(r.buf[r.begin:r.end], '\n')
-		if n < 0 {
-			return false
-		}
-		if !r.take(r.begin, r.begin+n) {
-			return true
+		if n < 0 || !r.take(r.begin, r.begin+n) {
+			return
 		}
 		r.begin += n + 1
 	}
-	return true
 }
 
 // take parses buf[begin:end], a line without its line feed. False when the

@@ -202,6 +202,11 @@ func (c *Capture) inner(outer string, i, max int) (*ebpf.Map, error) {
 	if !errors.Is(err, ebpf.ErrKeyNotExist) {
 		return nil, &Error{"look up map", outer, err, ""}
 	}
+	return c.newInner(outer, i, max)
+}
+
+// newInner makes an inner map and puts it at slot i of the outer one.
+func (c *Capture) newInner(outer string, i, max int) (*ebpf.Map, error) {
 	spec := c.spec.Maps[outer].InnerMap.Copy()
 	spec.Name = fmt.Sprintf("weir_%s_%d", outer, i)
 	if max > 0 {

@@ -3,7 +3,6 @@ package ebpf
 import (
 	"encoding/binary"
 	"errors"
-	"net/netip"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -85,14 +84,7 @@ func drain[K any](m *ebpf.Map, keys *[]K, values *[]weirCounts, f func(*K, *weir
 	}
 }
 
-// clear empties a slot's flow maps.
-func (b *batches) clear(s *slot) error {
-	if err := empty(s.flows4, &b.keys4, &b.counts); err != nil {
-		return err
-	}
-	return empty(s.flows6, &b.keys6, &b.counts)
-}
-
+// empty deletes every entry of a map that nothing writes to any more.
 func empty[K any](m *ebpf.Map, keys *[]K, values *[]weirCounts) error {
 	grow(keys, batchSize)
 	grow(values, batchSize)
@@ -165,14 +157,14 @@ func (c clock) flow(v *weirCounts) (count.Flow, bool) {
 }
 
 func key4(k *weirKey4) count.Key {
-	var src, dst [4]byte
-	binary.NativeEndian.PutUint32(src[:], k.Src)
-	binary.NativeEndian.PutUint32(dst[:], k.Dst)
-	return count.Key{
-		Src: netip.AddrFrom4(src).As16(), Dst: netip.AddrFrom4(dst).As16(),
+	out := count.Key{
 		SrcPort: hostOrder(k.Sport), DstPort: hostOrder(k.Dport),
 		Interface: k.Iface, Protocol: k.Proto, Door: policy.Door(k.Door),
 	}
+	out.Src[10], out.Src[11], out.Dst[10], out.Dst[11] = 0xff, 0xff, 0xff, 0xff
+	binary.NativeEndian.PutUint32(out.Src[12:], k.Src)
+	binary.NativeEndian.PutUint32(out.Dst[12:], k.Dst)
+	return out
 }
 
 func key6(k *weirKey6) count.Key {

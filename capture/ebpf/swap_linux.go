@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cilium/ebpf"
+
 	"weir/count"
 )
 
@@ -76,7 +78,7 @@ func (c *Capture) grace() error {
 func (c *Capture) Release() error {
 	old := c.control.epoch() - 1
 	slot := &c.slots[old&1]
-	if err := c.batch.clear(slot); err != nil {
+	if err := c.clearFlows(slot, int(old&1)); err != nil {
 		return err
 	}
 	zero := make([]weirLoss, possibleCPUs())
@@ -87,6 +89,28 @@ func (c *Capture) Release() error {
 	}
 	c.waiting, c.read = false, false
 	c.forget(old)
+	return nil
+}
+
+// clearFlows makes a slot's flow maps empty, and gives them the size that was
+// asked for if an earlier run asked for another. A new map for each swap would
+// do as well, and was measured: it takes 46 to 350 ns for each flow it has room
+// for, by how the kernel finds memory, against 300 for each that is deleted.
+func (c *Capture) clearFlows(s *slot, i int) error {
+	if int(s.flows4.MaxEntries()) == c.cfg.MaxFlows {
+		if err := empty(s.flows4, &c.batch.keys4, &c.batch.counts); err != nil {
+			return err
+		}
+		return empty(s.flows6, &c.batch.keys6, &c.batch.counts)
+	}
+	for outer, inner := range map[string]**ebpf.Map{weirMapFlows4: &s.flows4, weirMapFlows6: &s.flows6} {
+		fresh, err := c.newInner(outer, i, c.cfg.MaxFlows)
+		if err != nil {
+			return err
+		}
+		_ = (*inner).Close() // the kernel frees it in the background
+		*inner = fresh
+	}
 	return nil
 }
 

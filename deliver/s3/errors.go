@@ -44,7 +44,7 @@ func (e *Error) Hint() string {
 
 // cause drops the operation and path of a path error: the message has them.
 func cause(err error) error {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok && err == error(pe) {
+	if pe, ok := err.(*fs.PathError); ok { //nolint:errorlint // only the outermost: what wraps one says more
 		return pe.Err
 	}
 	return err

@@ -48,6 +48,7 @@ var rooms = []room{
 	{"query/trino", adapter},
 	{"question", core},
 	{"console", adapter},
+	{"control", adapter},
 	{"lab", adapter},
 	{"lab/netns", ground},
 	{"cmd", command},

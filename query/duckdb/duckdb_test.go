@@ -4,9 +4,16 @@ package duckdb_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"weir/flowlog"
 	"weir/query"
@@ -55,7 +62,7 @@ func (g *generator) Next(context.Context) (*query.Batch, error) {
 				if flowlog.Fields()[c].Name == "action" {
 					b.Text = append(b.Text, "ACCEPT"...)
 				} else {
-					b.Text = fmt.Appendf(b.Text, "10.0.%d.%d", g.row>>8&255, g.row&255)
+					b.Text = append(b.Text, address(g.row)...)
 				}
 				column.Spans[row] = query.Span{Begin: uint32(begin), End: uint32(len(b.Text))}
 			default:
@@ -68,6 +75,11 @@ func (g *generator) Next(context.Context) (*query.Batch, error) {
 }
 
 func (g *generator) Close() error { return nil }
+
+// address is short for some rows and longer than DuckDB's 12 bytes for others.
+func address(row int) string {
+	return "10." + strconv.Itoa(row>>16&255) + "." + strconv.Itoa(row>>8&255) + "." + strconv.Itoa(row&255)
+}
 
 func open(t testing.TB, cfg duckdb.Config, src query.Source, w query.Window) query.Engine {
 	t.Helper()
@@ -86,7 +98,7 @@ func open(t testing.TB, cfg duckdb.Config, src query.Source, w query.Window) que
 	return db
 }
 
-// ask returns all rows, each as its values by fmt.
+// ask returns all rows, each as its values by fmt with bars between.
 func ask(t testing.TB, db query.Engine, sql string) ([]string, error) {
 	t.Helper()
 	rows, err := db.Query(t.Context(), sql)
@@ -96,9 +108,149 @@ func ask(t testing.TB, db query.Engine, sql string) ([]string, error) {
 	defer rows.Close()
 	var all []string
 	for rows.Next() {
-		all = append(all, fmt.Sprint(rows.Values()...))
+		var cells []string
+		for _, v := range rows.Values() {
+			cells = append(cells, fmt.Sprint(v))
+		}
+		all = append(all, strings.Join(cells, "|"))
 	}
 	return all, rows.Err()
+}
+
+// TestValuesArriveWhole reads every kind of value back: short and long text,
+// both widths of numbers, NULLs, absent columns, more than one batch.
+func TestValuesArriveWhole(t *testing.T) {
+	const rows = 5000
+	db := open(t, duckdb.Config{Threads: 2}, generated{parts: 3, rows: rows}, query.Window{})
+	got, err := ask(t, db, `select srcaddr, srcport, bytes, action, vpc_id, tcp_flags from flow_logs order by bytes nulls first, srcaddr`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, row := range got {
+		seen[row] = true
+	}
+	for row := range 3 * rows {
+		number := fmt.Sprint(row)
+		if row%10 == 9 {
+			number = "<nil>"
+		}
+		if want := strings.Join([]string{address(row), number, number, "ACCEPT", "<nil>", "<nil>"}, "|"); !seen[want] {
+			t.Fatalf("no row %s among %d, such as %s", want, len(got), got[0])
+		}
+	}
+	if len(got) != 3*rows {
+		t.Errorf("%d rows, want %d", len(got), 3*rows)
+	}
+}
+
+// Columns reach DuckDB in the order it asks for, not in the table's.
+func TestColumnsInAnyOrder(t *testing.T) {
+	db := open(t, duckdb.Config{}, generated{parts: 1, rows: 3}, query.Window{})
+	for _, tt := range []struct{ sql, want string }{
+		{`select action, bytes, srcaddr, packets, account_id from flow_logs where srcport = 2`, "ACCEPT|2|" + address(2) + "|2|" + address(2)},
+		{`select count(*) from flow_logs`, "3"},
+		{`select max(a.bytes), count(*) from flow_logs a, flow_logs b`, "2|9"},
+		{`select sum(bytes), typeof(any_value(srcport)), typeof(any_value(bytes)), typeof(any_value(srcaddr)) from flow_logs`, "3|INTEGER|BIGINT|VARCHAR"},
+	} {
+		if got, err := ask(t, db, tt.sql); err != nil || len(got) != 1 || got[0] != tt.want {
+			t.Errorf("%s: %v, %v; want %s", tt.sql, got, err, tt.want)
+		}
+	}
+}
+
+func TestWindow(t *testing.T) {
+	db := open(t, duckdb.Config{}, generated{parts: 1, rows: 100}, query.Window{From: time.Unix(9, 1), To: time.Unix(20, 0)})
+	// "end" is the row's number, NULL for 9, 19, …: 10 to 18.
+	if got, err := ask(t, db, `select min("end"), max("end"), count(*) from flow_logs`); err != nil || got[0] != "10|18|9" {
+		t.Errorf("%v, %v; want 10|18|9", got, err)
+	}
+}
+
+func TestLimitClosesWhatWasBegun(t *testing.T) {
+	src := &counted{Source: generated{parts: 8, rows: 100_000}}
+	db := open(t, duckdb.Config{Threads: 2}, src, query.Window{})
+	if got, err := ask(t, db, `select * from flow_logs limit 3`); err != nil || len(got) != 3 {
+		t.Fatalf("%d rows, %v", len(got), err)
+	}
+	if opened, closed := src.opened.Load(), src.closed.Load(); opened == 0 || opened != closed {
+		t.Errorf("%d readers opened, %d closed", opened, closed)
+	}
+}
+
+// counted counts the readers of a source.
+type counted struct {
+	query.Source
+	opened, closed atomic.Int64
+}
+
+func (c *counted) Open(i int, want []bool) (query.Reader, error) {
+	r, err := c.Source.Open(i, want)
+	c.opened.Add(1)
+	return &countedReader{r, c}, err
+}
+
+type countedReader struct {
+	query.Reader
+	c *counted
+}
+
+func (r *countedReader) Close() error {
+	r.c.closed.Add(1)
+	return r.Reader.Close()
+}
+
+func TestCancelInterrupts(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	src := onOpen{generated{parts: 1000, rows: 1 << 40}, cancel} // the query is at work when it opens a part
+	db := open(t, duckdb.Config{}, src, query.Window{})
+	_, err := db.Query(ctx, `select count(*), max(srcaddr) from flow_logs`)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want context.Canceled", err)
+	}
+	if got, err := ask(t, db, "select 1"); err != nil || got[0] != "1" {
+		t.Errorf("afterwards: %v, %v", got, err)
+	}
+}
+
+// onOpen is a source that tells when it is read.
+type onOpen struct {
+	query.Source
+	tell func()
+}
+
+func (o onOpen) Open(i int, want []bool) (query.Reader, error) {
+	o.tell()
+	return o.Source.Open(i, want)
+}
+
+// What does not fit into memory goes to the directory given, or fails clearly.
+func TestMemoryLimit(t *testing.T) {
+	const sql = `select count(*) from (select distinct bytes, srcaddr || bytes, dstaddr || packets, interface_id || start from flow_logs)`
+	src := generated{parts: 2, rows: 500_000}
+	dir := filepath.Join(t.TempDir(), "spill")
+	db := open(t, duckdb.Config{MemoryLimit: 96 << 20, Threads: 2, TempDir: dir}, src, query.Window{})
+	if got, err := ask(t, db, sql); err != nil || len(got) != 1 {
+		t.Errorf("with a directory: %v, %v", got, err)
+	}
+	db = open(t, duckdb.Config{MemoryLimit: 48 << 20, Threads: 2}, src, query.Window{})
+	_, err := ask(t, db, sql)
+	if e, ok := errors.AsType[*query.Error](err); !ok || !strings.Contains(e.Hint(), "--from") {
+		t.Errorf("without one: error %v, want one with a hint", err)
+	}
+}
+
+func TestSeveralQueriesAtOnce(t *testing.T) {
+	db := open(t, duckdb.Config{Threads: 2}, generated{parts: 4, rows: 10_000}, query.Window{})
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			if got, err := ask(t, db, `select count(*) from flow_logs where action = 'ACCEPT'`); err != nil || got[0] != "40000" {
+				t.Errorf("%v, %v", got, err)
+			}
+		})
+	}
+	wait.Wait()
 }
 
 func BenchmarkQuery(b *testing.B) {

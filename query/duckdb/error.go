@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 
 	driver "github.com/duckdb/duckdb-go/v2"
 
@@ -80,18 +81,30 @@ func place(sqlText, text string) (message string, pos int) {
 	return message, begin + in + offset
 }
 
-// byteOffset is where the n-th character of s begins; -1 when s is shorter.
+// byteOffset is where in s the screen column n begins, as DuckDB counts them:
+// tabs take none, wide characters take two. -1 when s is shorter.
 func byteOffset(s string, n int) int {
-	for i := range s {
-		if n == 0 {
+	for i, r := range s {
+		if n <= 0 && !unicode.IsControl(r) {
 			return i
 		}
-		n--
+		n -= screenWidth(r)
 	}
 	if n == 0 {
 		return len(s)
 	}
 	return -1
+}
+
+// screenWidth is enough of Unicode's East Asian Width to find a place again.
+func screenWidth(r rune) int {
+	switch {
+	case unicode.IsControl(r), unicode.Is(unicode.Mn, r):
+		return 0
+	case unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana), r >= 0xFF01 && r <= 0xFF60, r >= 0x1F300 && r <= 0x1FAFF:
+		return 2
+	}
+	return 1
 }
 
 var candidates = regexp.MustCompile(`(?s)\n*(?:Candidate bindings|Did you mean|Candidate functions)(.*)$`)

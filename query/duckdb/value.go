@@ -56,6 +56,9 @@ func plain(v any, typeName string) any {
 	case driver.UUID:
 		return v.String()
 	case []byte:
+		if typeName == "UUID" && len(v) == 16 {
+			return fmt.Sprintf("%x-%x-%x-%x-%x", v[:4], v[4:6], v[6:8], v[8:10], v[10:])
+		}
 		return blob(v)
 	case []any:
 		for i := range v {

@@ -27,7 +27,8 @@ func (t topology) Interface(id string) (*vpc.Interface, bool) { i, ok := t[id]; 
 
 var lab = topology{
 	"eni-far": {ID: "eni-far", AccountID: "123456789012", Side: vpc.Far, Addresses: []netip.Addr{
-		netip.MustParseAddr("10.0.1.10"), netip.MustParseAddr("10.0.1.77"), netip.MustParseAddr("2001:db8::10")}},
+		netip.MustParseAddr("10.0.1.10"), netip.MustParseAddr("10.0.1.77"), netip.MustParseAddr("2001:db8::10"),
+	}},
 	"eni-own":             {ID: "eni-own", AccountID: "123456789012", Side: vpc.Own, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1")}},
 	"eni-unknown-address": {ID: "eni-unknown-address", AccountID: "123456789012"},
 }

@@ -60,13 +60,3 @@ func (i *Interface) Primary(is6 bool) netip.Addr {
 	}
 	return netip.Addr{}
 }
-
-// Has reports whether a is one of the interface's addresses.
-func (i *Interface) Has(a netip.Addr) bool {
-	for _, own := range i.Addresses {
-		if own == a {
-			return true
-		}
-	}
-	return false
-}

@@ -145,8 +145,10 @@ func (c *Capture) openMaps() error {
 	})
 	switch {
 	case errors.Is(err, ebpf.ErrMapIncompatible):
-		return &Error{"take over", c.dir.bpf(), fmt.Errorf("%w: %w", ErrSchema, err),
-			"stop that version with a plain stop first, or give its counts up: weir up --clean"}
+		return &Error{
+			"take over", c.dir.bpf(), fmt.Errorf("%w: %w", ErrSchema, err),
+			"stop that version with a plain stop first, or give its counts up: weir up --clean",
+		}
 	case err != nil:
 		return &Error{"make the maps", "", err, "what this host can do: weir check"}
 	}
@@ -239,7 +241,7 @@ func (c *Capture) load(netns, benchFlows uint32, names ...string) (map[string]*e
 	}
 	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: c.maps})
 	if err != nil {
-		return nil, &Error{"load the programs", "", fmt.Errorf("%+v", err), "what this host can do: weir check"}
+		return nil, &Error{"load the programs", "", err, "what this host can do: weir check"}
 	}
 	progs := coll.Programs
 	coll.Programs = nil

@@ -28,7 +28,6 @@ func (c *control) close() { _ = unix.Munmap(c.memory) }
 func (c *control) epoch() uint32        { return atomic.LoadUint32(&c.word.Epoch) }
 func (c *control) setEpoch(e uint32)    { atomic.StoreUint32(&c.word.Epoch, e) }
 func (c *control) setDrained(e uint32)  { atomic.StoreUint32(&c.word.Drained, e) }
-func (c *control) drained() uint32      { return atomic.LoadUint32(&c.word.Drained) }
 func (c *control) base(e uint32) uint64 { return atomic.LoadUint64(&c.word.Base[e&1]) }
 func (c *control) setBase(e uint32, ns uint64) {
 	atomic.StoreUint64(&c.word.Base[e&1], ns)

@@ -59,8 +59,10 @@ func Require() error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return &Error{"start", "", fmt.Errorf("%w, missing: %s", ErrRequirements, strings.Join(missing, "; ")),
-		strings.Join(next, "; ") + "; the whole list: weir check"}
+	return &Error{
+		"start", "", fmt.Errorf("%w, missing: %s", ErrRequirements, strings.Join(missing, "; ")),
+		strings.Join(next, "; ") + "; the whole list: weir check",
+	}
 }
 
 func kernel() Requirement {

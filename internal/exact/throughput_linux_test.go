@@ -28,8 +28,12 @@ func BenchmarkThroughput(b *testing.B) {
 		unit  string
 		value func(packets, bytes uint64) float64
 	}{
-		{"tcp", []stream{{Kind: "tcp", To: "10.9.2.2", Port: 5001, Size: 1 << 20, PPS: 1e9}}, "Gbit/s",
-			func(_, bytes uint64) float64 { return float64(bytes) * 8 / 1e9 }},
+		{
+			"tcp",
+			[]stream{{Kind: "tcp", To: "10.9.2.2", Port: 5001, Size: 1 << 20, PPS: 1e9}},
+			"Gbit/s",
+			func(_, bytes uint64) float64 { return float64(bytes) * 8 / 1e9 },
+		},
 		{"udp-64B", []stream{
 			{Kind: "udp", To: "10.9.2.2", Port: 5002, Size: 22, PPS: 1e9},
 			{Kind: "udp", To: "10.9.2.2", Port: 5003, Size: 22, PPS: 1e9},

@@ -15,13 +15,15 @@ import (
 
 // BenchmarkThroughput forwards as much as this machine can from one instance to
 // another through a router, with nobody counting, with Weir, and with other
-// flow meters where they are installed. The rounds alternate, so that what else
-// the machine does falls on all alike; the medians are compared.
+// flow meters where they are installed. The senders never stop; who counts
+// alternates every half second, so that what else the machine does falls on all
+// alike. A ratio is the median over the rounds of one meter's rate against the
+// round's rate with nobody.
 //
 // A packet passes two watched doors: it enters from one instance and leaves to
 // the other.
 func BenchmarkThroughput(b *testing.B) {
-	const rounds, sample = 7, 1500 * time.Millisecond
+	const rounds = 25
 	for _, load := range []struct {
 		name  string
 		flows []stream
@@ -43,26 +45,28 @@ func BenchmarkThroughput(b *testing.B) {
 			r := newRig(b, "weir-t", "r", "a", "b")
 			forwarding(r)
 			script{TCP: []int{5001}, UDP: []int{5002, 5003}}.start(b, r.ns["b"])
-			results := map[string][]float64{}
-			var order []string
+			_, stopSending := script{Flows: load.flows, Seconds: 1e6}.start(b, r.ns["a"])
+			rates, ratios := map[string][]float64{}, map[string][]float64{}
 			for b.Loop() {
-				for range rounds {
-					for _, m := range meters() {
+				for round := range rounds {
+					one := map[string]float64{}
+					for i := range meters() {
+						m := meters()[(i+round)%len(meters())] // each follows each
 						stop := m.start(b, r)
-						rate := measure(b, r, load.flows, sample, load.value)
+						one[m.name] = measure(r, load.value)
 						stop()
-						if results[m.name] == nil {
-							order = append(order, m.name)
-						}
-						results[m.name] = append(results[m.name], rate)
+					}
+					for name, rate := range one {
+						rates[name] = append(rates[name], rate)
+						ratios[name] = append(ratios[name], rate/one["nobody"])
 					}
 				}
 			}
-			off := median(results["nobody"])
-			for _, name := range order {
-				b.ReportMetric(median(results[name]), name+"-"+load.unit)
-				if name != "nobody" {
-					b.ReportMetric(median(results[name])/off, name+"-ratio")
+			stopSending()
+			for _, m := range meters() {
+				b.ReportMetric(median(rates[m.name]), m.name+"-"+load.unit)
+				if m.name != "nobody" {
+					b.ReportMetric(median(ratios[m.name]), m.name+"-ratio")
 				}
 			}
 		})
@@ -163,18 +167,15 @@ func forwarding(r *rig) {
 	}
 }
 
-// measure sends for the sample's time and reads what left the router.
-func measure(tb testing.TB, r *rig, flows []stream, sample time.Duration, value func(packets, bytes uint64) float64) float64 {
-	const warm = 200 * time.Millisecond
-	wait, _ := script{Flows: flows, Seconds: (sample + warm + 100*time.Millisecond).Seconds()}.start(tb, r.ns["a"])
-	time.Sleep(warm)
+// measure reads what leaves the router for a moment, after another one in which
+// things settle.
+func measure(r *rig, value func(packets, bytes uint64) float64) float64 {
+	time.Sleep(100 * time.Millisecond)
 	begin := time.Now()
 	p0, b0 := r.sent("r", "rb")
-	time.Sleep(sample)
+	time.Sleep(400 * time.Millisecond)
 	p1, b1 := r.sent("r", "rb")
-	seconds := time.Since(begin).Seconds()
-	wait()
-	return value(p1-p0, b1-b0) / seconds
+	return value(p1-p0, b1-b0) / time.Since(begin).Seconds()
 }
 
 func (r *rig) sent(ns, dev string) (packets, bytes uint64) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -27,6 +28,10 @@ import (
 //
 //	send N PORT [DEVICE]  the neighbour sends N UDP packets of 100 IP bytes
 //	await TEXT command …  run until its output holds the text, for 20 s
+//	spray N               the neighbour sends one packet to each of N ports of a
+//	                      multicast group, which nobody answers
+//	accounted N           what was recorded and what the status says was lost
+//	                      add up to N packets, and something was lost
 //	card NAME             give the host another card, joined to the neighbour
 //	pull NAME             take it away
 //	smalldisk DIR SIZE    mount a file system of that size
@@ -43,7 +48,7 @@ func TestHost(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/host",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": wantStatus, "await": await, "send": send, "card": card, "pull": pull, "smalldisk": smallDisk,
+			"status": wantStatus, "await": await, "send": send, "spray": spray, "accounted": accounted, "card": card, "pull": pull, "smalldisk": smallDisk,
 		},
 		Setup: func(e *testscript.Env) error {
 			h := &host{name: fmt.Sprintf("weir-h%d-%s", os.Getpid(), filepath.Base(e.WorkDir))}
@@ -159,6 +164,51 @@ func send(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		return nil
 	}))
+}
+
+func spray(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ts.Check(theHost(ts).neighbour.Do(func() error {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		if err := unix.SetsockoptInet4Addr(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, [4]byte{10, 8, 0, 1}); err != nil {
+			return err
+		}
+		payload := make([]byte, 72)
+		for port := 1; port <= n; port++ {
+			if err := unix.Sendto(fd, payload, 0, &unix.SockaddrInet4{Port: port, Addr: [4]byte{239, 1, 1, 1}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+func accounted(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	var recorded struct{ N, Skipdata int }
+	var status struct {
+		Running struct{ Lost struct{ Packets, Bytes int } }
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		err := ts.Exec("weir", "query", "--json", "select coalesce(sum(packets), 0)::int as n, count(*) filter (log_status = 'SKIPDATA') as skipdata from flow_logs where protocol = 17 or log_status = 'SKIPDATA'")
+		if err != nil || json.Unmarshal([]byte(ts.ReadFile("stdout")), &recorded) != nil {
+			continue
+		}
+		ts.Check(ts.Exec("weir", "check", "--json"))
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &status))
+		lost := status.Running.Lost
+		if lost.Packets > 0 && recorded.N+lost.Packets == want && lost.Bytes == 100*lost.Packets && recorded.Skipdata > 0 {
+			ts.Logf("%d recorded + %d lost = %d sent, %d SKIPDATA", recorded.N, lost.Packets, want, recorded.Skipdata)
+			return
+		}
+	}
+	ts.Fatalf("%d recorded, %+v lost, %d SKIPDATA; sent %d", recorded.N, status.Running.Lost, recorded.Skipdata, want)
 }
 
 func await(ts *testscript.TestScript, _ bool, args []string) {

@@ -2,7 +2,6 @@ package capture
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -76,7 +75,7 @@ func (l *Loop) Run(ctx context.Context, interfaces <-chan []vpc.Interface) error
 	for {
 		select {
 		case <-ctx.Done():
-			return l.swap()
+			return l.last()
 		case list := <-interfaces:
 			if err := l.source.Watch(list); err != nil {
 				l.cfg.Log.Warn("cannot watch every interface", "err", err)
@@ -93,22 +92,36 @@ func (l *Loop) Run(ctx context.Context, interfaces <-chan []vpc.Interface) error
 			l.cfg.Log.Info("swapping early, the table fills up", "occupancy", fmt.Sprintf("%.2f", full))
 		case <-next.C:
 		}
-		if err := l.swap(); err != nil {
+		if _, err := l.swap(); err != nil {
 			return err
 		}
 		next.Reset(until(time.Now(), l.cfg.Interval, l.cfg.Period))
 	}
 }
 
-func (l *Loop) swap() error {
-	s, err := l.source.Swap()
+// last brings home what was counted until now. The first swap may be one that an
+// earlier run left behind; what this one counted comes with the next.
+func (l *Loop) last() error {
+	now := time.Now()
+	s, err := l.swap()
 	if err != nil {
 		return err
 	}
-	if err := l.sink(s); err != nil {
-		return errors.Join(fmt.Errorf("swap %d was not taken, the kernel keeps it: %w", s.Epoch, err))
+	if s.End.Before(now) {
+		_, err = l.swap()
 	}
-	return l.source.Release()
+	return err
+}
+
+func (l *Loop) swap() (*count.Swap, error) {
+	s, err := l.source.Swap()
+	if err != nil {
+		return nil, err
+	}
+	if err := l.sink(s); err != nil {
+		return nil, fmt.Errorf("swap %d was not taken, the kernel keeps it: %w", s.Epoch, err)
+	}
+	return s, l.source.Release()
 }
 
 // until is how long to wait for the next swap: to the end of the interval, but

@@ -3,6 +3,7 @@ package capture
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,19 +13,25 @@ import (
 )
 
 type fakeSource struct {
-	occupancy float64
+	occupancy atomic.Uint64 // in hundredths
+	left      int           // swaps that an earlier run left behind
 	swaps     []time.Time
 	released  int
 	watched   [][]vpc.Interface
 }
 
 func (f *fakeSource) Swap() (*count.Swap, error) {
+	s := &count.Swap{Epoch: uint64(len(f.swaps)), End: time.Now()}
+	if f.left > 0 {
+		f.left--
+		s.End = s.End.Add(-time.Hour)
+	}
 	f.swaps = append(f.swaps, time.Now())
-	f.occupancy = 0
-	return &count.Swap{Epoch: uint64(len(f.swaps))}, nil
+	f.occupancy.Store(0)
+	return s, nil
 }
 func (f *fakeSource) Release() error                { f.released++; return nil }
-func (f *fakeSource) Occupancy() (float64, error)   { return f.occupancy, nil }
+func (f *fakeSource) Occupancy() (float64, error)   { return float64(f.occupancy.Load()) / 100, nil }
 func (f *fakeSource) Watch(l []vpc.Interface) error { f.watched = append(f.watched, l); return nil }
 
 func TestLoopSwapsAtEveryBoundaryAndPeriod(t *testing.T) {
@@ -67,13 +74,30 @@ func TestLoopSwapsWhenFillingUp(t *testing.T) {
 		defer cancel()
 		go func() {
 			time.Sleep(time.Second)
-			src.occupancy = 0.61
+			src.occupancy.Store(61)
 		}()
 		if err := l.Run(ctx, nil); err != nil {
 			t.Fatal(err)
 		}
 		if len(src.swaps) != 2 { // the early one and the last one
 			t.Fatalf("swaps at %v", src.swaps)
+		}
+	})
+}
+
+func TestLoopStopsAfterItsOwnSwap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for left, want := range []int{1, 2} {
+			src := &fakeSource{left: left}
+			l := NewLoop(Config{Interval: time.Minute}, src, func(*count.Swap) error { return nil })
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := l.Run(ctx, nil); err != nil {
+				t.Fatal(err)
+			}
+			if len(src.swaps) != want || src.released != want {
+				t.Errorf("%d left behind: %d swaps, %d released, want %d", left, len(src.swaps), src.released, want)
+			}
 		}
 	})
 }

@@ -81,6 +81,10 @@ func Open(cfg Config) (_ *Capture, err error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if err := rlimit.RemoveMemlock(); err != nil { // a no-op from 5.11 on
+		// It asks the kernel with privilege, and without takes it for an old one.
+		if missing := Require(); missing != nil {
+			return nil, missing
+		}
 		return nil, &Error{"raise the locked memory limit", "", err, "run it as root"}
 	}
 	c := &Capture{

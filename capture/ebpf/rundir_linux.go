@@ -39,8 +39,10 @@ func openRunDir(path string) (*runDir, error) {
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, &Error{"lock", path, err, ""}
 		}
-		return nil, &Error{"lock", path, fmt.Errorf("%w (process %s)", ErrBusy, strings.TrimSpace(string(holder))),
-			"one Weir counts for the whole host; see what it does with: weir check"}
+		return nil, &Error{
+			"lock", path, fmt.Errorf("%w (process %s)", ErrBusy, strings.TrimSpace(string(holder))),
+			"one Weir counts for the whole host; see what it does with: weir check",
+		}
 	}
 	d.lock = lock
 	_ = lock.Truncate(0)

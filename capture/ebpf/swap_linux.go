@@ -2,6 +2,7 @@ package ebpf
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -21,11 +22,11 @@ func (c *Capture) Swap() (*count.Swap, error) {
 		return nil, &Error{"swap", "", fmt.Errorf("epoch %d has not been released", c.control.epoch()-1), ""}
 	}
 	if c.waiting {
-		s, err := c.readEpoch(c.control.epoch()-1, c.started, c.started)
+		s, err := c.readLeft()
 		if err != nil {
 			return nil, err
 		}
-		if len(s.Flows) > 0 {
+		if !nothing(s) {
 			c.read = true
 			return s, nil
 		}
@@ -60,6 +61,27 @@ func (c *Capture) Swap() (*count.Swap, error) {
 	}
 	c.read = true
 	return s, nil
+}
+
+// readLeft reads the epoch before the current one, which an earlier run handed
+// over and did not release, or was handing over when it ended.
+func (c *Capture) readLeft() (*count.Swap, error) {
+	epoch := c.control.epoch()
+	c.control.setDrained(epoch - 1)
+	if err := c.grace(); err != nil {
+		return nil, err
+	}
+	start := c.started
+	if was, now := c.control.base(epoch-1), c.control.base(epoch); was != 0 && was < now {
+		start = start.Add(-time.Duration(now - was))
+	}
+	return c.readEpoch(epoch-1, start, c.started)
+}
+
+// nothing reports whether nothing was counted and nothing lost.
+func nothing(s *count.Swap) bool {
+	lost := slices.ContainsFunc(s.Interfaces, func(w count.Watched) bool { return w.Loss.Packets() > 0 })
+	return len(s.Flows) == 0 && !lost
 }
 
 // grace waits until no program that runs now is running any more. Updating a

@@ -32,6 +32,22 @@ type watched struct {
 	gone uint32
 }
 
+// counts reports whether our programs are at both doors of the device. A link
+// outlives its device, and names none then: an index of a device may be given
+// to another one, in a namespace that was made again or by hand.
+func (w *watched) counts(dev weirDevice) bool {
+	if w.gone != 0 || len(w.links) != 2 {
+		return false
+	}
+	for _, l := range w.links {
+		info, err := l.Info()
+		if err != nil || info.TCX() == nil || info.TCX().Ifindex != dev.Ifindex {
+			return false
+		}
+	}
+	return true
+}
+
 func (w *watched) closeLinks() {
 	for _, l := range w.links {
 		_ = l.Close()
@@ -46,38 +62,63 @@ func (w *watched) closeLinks() {
 // so a device that was removed and made again is a new one.
 func (c *Capture) Watch(list []vpc.Interface) error {
 	var errs []error
+	var missing []*vpc.Interface
 	wanted := map[weirDevice]bool{}
 	for i := range list {
-		dev, err := c.watch(&list[i])
+		dev, counting, err := c.look(&list[i])
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		wanted[dev] = true
+		if !counting {
+			missing = append(missing, &list[i])
+		}
 	}
+	// Letting go comes first: a device that moved to another namespace still has
+	// our programs, which must not be in the way there.
 	for dev, w := range c.watched {
 		if !wanted[dev] && w.gone == 0 {
 			c.letGo(dev, w)
 		}
 	}
+	for _, i := range missing {
+		errs = append(errs, c.watch(i))
+	}
 	return errors.Join(errs...)
 }
 
-func (c *Capture) watch(i *vpc.Interface) (weirDevice, error) {
-	var dev weirDevice
-	err := inNamespace(i.Device.Namespace, func(inode uint32) error {
+// look finds an interface's device, and whether it is being counted at.
+func (c *Capture) look(i *vpc.Interface) (dev weirDevice, counting bool, err error) {
+	err = c.atDevice(i, func(l netlink.Link, at weirDevice) error {
+		dev = at
+		if w := c.watched[dev]; w != nil && w.id == i.ID && w.counts(dev) {
+			c.setAddresses(dev, w, i)
+			counting = true
+		}
+		return nil
+	})
+	return dev, counting, err
+}
+
+func (c *Capture) watch(i *vpc.Interface) error {
+	return c.atDevice(i, func(l netlink.Link, dev weirDevice) error {
+		if w := c.watched[dev]; w != nil && w.id == i.ID && w.counts(dev) {
+			return nil // it stands in the list twice
+		}
+		return c.attach(dev, i, linkHeader(l))
+	})
+}
+
+// atDevice runs f inside the namespace of an interface's device.
+func (c *Capture) atDevice(i *vpc.Interface, f func(netlink.Link, weirDevice) error) error {
+	return inNamespace(i.Device.Namespace, func(inode uint32) error {
 		l, err := netlink.LinkByName(i.Device.Name)
 		if err != nil {
 			return &Error{"find device", i.Device.String(), err, "the devices of this host: ip link"}
 		}
-		dev = weirDevice{Netns: inode, Ifindex: uint32(l.Attrs().Index)}
-		if w := c.watched[dev]; w != nil && w.gone == 0 && len(w.links) == 2 {
-			c.setAddresses(dev, w, i)
-			return nil
-		}
-		return c.attach(dev, i, linkHeader(l))
+		return f(l, weirDevice{Netns: inode, Ifindex: uint32(l.Attrs().Index)})
 	})
-	return dev, err
 }
 
 // inNamespace runs f inside a network namespace, "" being the one we are in, and
@@ -126,7 +167,13 @@ func (c *Capture) attach(dev weirDevice, i *vpc.Interface, l2 uint8) error {
 	if err != nil {
 		return err
 	}
+	if w := c.watched[dev]; w != nil && w.id != i.ID {
+		if err := c.retire(dev, w); err != nil {
+			return err
+		}
+	}
 	w := c.watched[dev]
+	fresh := w == nil || w.gone != 0
 	if w == nil {
 		index, err := c.indexes.take()
 		if err != nil {
@@ -134,18 +181,21 @@ func (c *Capture) attach(dev weirDevice, i *vpc.Interface, l2 uint8) error {
 		}
 		w = &watched{index: index}
 	}
+	w.closeLinks()
 	w.id, w.name, w.gone = i.ID, i.Device.Name, 0
-	// The entry comes first: a program that does not find it counts nothing.
+	c.watched[dev] = w
+	// The entry comes first: a program that does not find it counts nothing. It
+	// is a gone one until the programs are there, so that nothing is taken back
+	// that they have not seen.
 	entry := weirInterface{Index: w.index, L2: l2}
 	setID(&entry, i.ID)
-	if err := c.maps[weirMapInterfaces].Put(dev, entry); err != nil {
+	if fresh {
+		entry.Gone = 1
+	}
+	if err := c.enter(dev, entry); err != nil {
+		c.letGo(dev, w)
 		return &Error{"enter into the interface table", i.Device.String(), err, ""}
 	}
-	front := weirFront{Device: dev, Index: w.index, L2: l2}
-	if err := c.maps[weirMapFronts].Put(frontOf(dev), front); err != nil {
-		return &Error{"enter into the interface table", i.Device.String(), err, ""}
-	}
-	c.watched[dev] = w
 	c.setAddresses(dev, w, i)
 
 	for _, door := range []struct {
@@ -162,6 +212,7 @@ func (c *Capture) attach(dev weirDevice, i *vpc.Interface, l2 uint8) error {
 		pin := c.pin(dev, door.name)
 		l, err := c.adoptLink(pin, dev.Ifindex, door.prog)
 		if err != nil {
+			c.letGo(dev, w)
 			return &Error{"take over", pin, err, ""}
 		}
 		if l == nil {
@@ -184,6 +235,50 @@ func (c *Capture) attach(dev weirDevice, i *vpc.Interface, l2 uint8) error {
 		}
 		w.links = append(w.links, l)
 	}
+	if entry.Gone != 0 {
+		entry.Gone = 0
+		if err := c.maps[weirMapInterfaces].Put(dev, entry); err != nil {
+			c.letGo(dev, w)
+			return &Error{"enter into the interface table", i.Device.String(), err, ""}
+		}
+	}
+	return nil
+}
+
+// enter puts a device into the interface table and, if the place is free, into
+// its front. A front that another device is using stays: no program may read
+// half of each.
+func (c *Capture) enter(dev weirDevice, entry weirInterface) error {
+	if err := c.maps[weirMapInterfaces].Put(dev, entry); err != nil {
+		return err
+	}
+	var front weirFront
+	if err := c.maps[weirMapFronts].Lookup(frontOf(dev), &front); err != nil {
+		return err
+	}
+	if front.Device != (weirDevice{}) && front.Device != dev {
+		return nil
+	}
+	return c.maps[weirMapFronts].Put(frontOf(dev), weirFront{Device: dev, Index: entry.Index, L2: entry.L2})
+}
+
+// retire makes room for another interface at a device: what was counted under
+// the old id is delivered under it, from a place in the table where no device
+// is. The links stay pinned for the new one.
+func (c *Capture) retire(dev weirDevice, w *watched) error {
+	w.closeLinks()
+	c.setAddresses(dev, w, &vpc.Interface{})
+	nowhere := weirDevice{Netns: 0, Ifindex: uint32(w.index)}
+	entry := weirInterface{Index: w.index, Gone: 1}
+	setID(&entry, w.id)
+	if err := c.maps[weirMapInterfaces].Put(nowhere, entry); err != nil {
+		return &Error{"enter into the interface table", w.id, err, ""}
+	}
+	if w.gone == 0 {
+		w.gone = c.control.epoch()
+	}
+	delete(c.watched, dev)
+	c.watched[nowhere] = w
 	return nil
 }
 
@@ -238,17 +333,26 @@ func notWatched(ifindex uint32, attach ebpf.AttachType) error {
 // letGo detaches from a device. Its counts are read with the next two swaps,
 // then the index is free again.
 func (c *Capture) letGo(dev weirDevice, w *watched) {
-	w.closeLinks()
-	for _, door := range []string{entering, leaving} {
-		_ = os.Remove(c.pin(dev, door))
-	}
-	c.setAddresses(dev, w, &vpc.Interface{})
-	w.gone = c.control.epoch()
+	// The entry says so first: from then on nothing is taken back of what the
+	// programs did not see.
 	var entry weirInterface
 	if c.maps[weirMapInterfaces].Lookup(dev, &entry) == nil {
 		entry.Gone = 1
 		_ = c.maps[weirMapInterfaces].Put(dev, entry)
 	}
+	for _, door := range []string{entering, leaving} {
+		pin := c.pin(dev, door)
+		// Detached, not left to the last reference: that ends in the background,
+		// and until then our own program would look like another Weir's.
+		if l, err := link.LoadPinnedLink(pin, nil); err == nil {
+			_ = l.Detach() // fails when the device is no more
+			_ = l.Close()
+		}
+		_ = os.Remove(pin)
+	}
+	w.closeLinks()
+	c.setAddresses(dev, w, &vpc.Interface{})
+	w.gone = c.control.epoch()
 }
 
 // forget ends what was let go before the epoch that has just been read.
@@ -316,7 +420,9 @@ func (c *Capture) setAddresses(dev weirDevice, w *watched, i *vpc.Interface) {
 		}
 	}
 	for _, a := range w.addrs {
-		if !slices.Contains(now, a) {
+		var at weirDevice
+		// Another device may have the address by now.
+		if !slices.Contains(now, a) && m.Lookup(a, &at) == nil && at == dev {
 			_ = m.Delete(a)
 		}
 	}
@@ -344,6 +450,16 @@ func (c *Capture) adoptInterfaces() error {
 	}
 	if err := iter.Err(); err != nil {
 		return &Error{"read the interface table", "", err, ""}
+	}
+	var a weirAddress
+	iter = c.maps[weirMapAddresses].Iterate()
+	for iter.Next(&a, &dev) {
+		if w := c.watched[dev]; w != nil {
+			w.addrs = append(w.addrs, a)
+		}
+	}
+	if err := iter.Err(); err != nil {
+		return &Error{"read the address table", "", err, ""}
 	}
 	return nil
 }

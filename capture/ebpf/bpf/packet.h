@@ -149,7 +149,8 @@ static __always_inline int parse6(const struct source *s, struct packet *p)
 	if ((ip.vtf & bpf_htonl(0xf0000000)) != bpf_htonl(0x60000000))
 		return -1;
 	p->v6 = 1;
-	if (ip.payload) /* 0 in a jumbogram and in BIG TCP */
+	/* A jumbogram and BIG TCP say 0 and have more; both begin with options. */
+	if (ip.payload || ip.next != PROTO_HOPOPTS)
 		p->ip_length = bpf_ntohs(ip.payload) + sizeof(ip);
 	__builtin_memcpy(p->k6.src, ip.src, sizeof(ip.src));
 	__builtin_memcpy(p->k6.dst, ip.dst, sizeof(ip.dst));

@@ -113,10 +113,10 @@ static __always_inline void set_flags(struct counts *c, __u32 flags)
 		__sync_fetch_and_or(&c->flags, flags);
 }
 
-static __always_inline void seen(struct control *ctl, struct packet *p, __u32 iface, __u32 packets,
-				 __u32 bytes)
+static __always_inline void seen(struct control *ctl, __u32 epoch, struct packet *p, __u32 iface,
+				 __u32 packets, __u32 bytes)
 {
-	__u32 slot = ctl->epoch & 1;
+	__u32 slot = epoch & 1;
 	struct counts *c = flow_of(p, slot);
 
 	if (!c) {
@@ -167,7 +167,7 @@ static __always_inline int tcx(struct __sk_buff *skb, const __u8 door)
 	struct packet p = {};
 	struct place i;
 	struct control *ctl;
-	__u32 packets, bytes;
+	__u32 packets, bytes, epoch;
 	__be16 proto = skb->protocol;
 	int err;
 
@@ -178,6 +178,8 @@ static __always_inline int tcx(struct __sk_buff *skb, const __u8 door)
 	ctl = get_control();
 	if (!i.index || !ctl)
 		return TCX_NEXT;
+	/* Read once: a packet is counted and tagged in one epoch. */
+	epoch = *(volatile __u32 *)&ctl->epoch;
 
 	s.l3 = i.l2;
 	/* A tag that the card took off is not in the bytes; up to two that are. */
@@ -198,7 +200,7 @@ static __always_inline int tcx(struct __sk_buff *skb, const __u8 door)
 	else
 		return TCX_NEXT;
 	if (err) {
-		struct loss *l = loss_of(ctl->epoch & 1, i.index);
+		struct loss *l = loss_of(epoch & 1, i.index);
 		if (l) {
 			__sync_fetch_and_add(&l->unread_packets, 1);
 			__sync_fetch_and_add(&l->unread_bytes, skb->len > s.l3 ? skb->len - s.l3 : 0);
@@ -211,8 +213,8 @@ static __always_inline int tcx(struct __sk_buff *skb, const __u8 door)
 	set_place(&p, i.index, door);
 	wire(&p, skb->len - s.l3, skb->gso_size, skb->gso_segs, &packets, &bytes);
 	if (door == ENTERING)
-		skb->tc_index = TAG_MAGIC | (ctl->epoch & TAG_EPOCH_MASK);
-	seen(ctl, &p, i.index, packets, bytes);
+		skb->tc_index = TAG_MAGIC | (epoch & TAG_EPOCH_MASK);
+	seen(ctl, epoch, &p, i.index, packets, bytes);
 	return TCX_NEXT;
 }
 
@@ -304,6 +306,7 @@ struct refusal {
 	__u32 rule;
 	__u32 reason;
 	__u8 door;
+	__u8 gone; /* nobody counts at the device: not yet or not any more */
 };
 
 /* slot_of is the slot that a refusal belongs to. What entered was counted in
@@ -311,7 +314,7 @@ struct refusal {
  * only a datagram whose fragments trickled in can come later than that. */
 static __always_inline __u32 slot_of(const struct refusal *r, __u16 tag)
 {
-	__u32 epoch = r->ctl->epoch;
+	__u32 epoch = *(volatile __u32 *)&r->ctl->epoch;
 	__u32 previous = epoch - 1;
 
 	if (r->door == ENTERING && (tag & TAG_MAGIC_MASK) == TAG_MAGIC &&
@@ -326,6 +329,9 @@ static __always_inline void refuse(const struct refusal *r, struct packet *p, __
 	__u32 slot = slot_of(r, tag);
 	struct counts *c;
 
+	/* What was not seen when it entered cannot be taken back. */
+	if (r->gone && (r->door == LEAVING || (tag & TAG_MAGIC_MASK) != TAG_MAGIC))
+		return;
 	set_place(p, r->iface, r->door);
 	c = flow_of(p, slot);
 	if (!c) {
@@ -386,7 +392,6 @@ int BPF_PROG(weir_refused, struct sk_buff *skb, void *location, int reason)
 	struct dst_entry *dst;
 	__u32 ns, mark, l3, packets, bytes, gso_size, gso_segs, network;
 	unsigned char *head;
-	__u8 version;
 	int err;
 
 	if ((reason & 0xffff) != bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NETFILTER_DROP) ||
@@ -413,14 +418,13 @@ int BPF_PROG(weir_refused, struct sk_buff *skb, void *location, int reason)
 	if (skb->tail < network)
 		return 0;
 	s.linear = skb->tail - network;
-	if (load(&s, 0, &version, 1))
-		return 0;
-	if (version >> 4 == 4)
+	/* As at the doors, the type of the frame decides what is IP. */
+	if (skb->protocol == bpf_htons(ETH_P_IP))
 		err = parse4(&s, &p);
-	else if (version >> 4 == 6)
+	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
 		err = parse6(&s, &p);
 	else
-		return 0; /* not IP: a firewall may refuse ARP */
+		return 0; /* a firewall may refuse ARP */
 	if (err)
 		return 0; /* the entering door has it as unread */
 
@@ -458,6 +462,7 @@ int BPF_PROG(weir_refused, struct sk_buff *skb, void *location, int reason)
 	if (!i)
 		return 0;
 	r.iface = i->index;
+	r.gone = i->gone;
 	if (r.door == ENTERING)
 		untranslate(&p, skb->_nfct);
 

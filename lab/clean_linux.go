@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"weir/lab/netns"
+	"weir/netns"
 )
 
 // Clean removes what a lab left that was killed: its agents, should one still

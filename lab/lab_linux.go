@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"weir/lab/netns"
+	"weir/netns"
 	"weir/vpc"
 )
 

@@ -15,7 +15,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"weir/lab/netns"
+	"weir/netns"
 )
 
 var labs atomic.Int32

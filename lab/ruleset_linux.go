@@ -6,7 +6,7 @@ import (
 	"os/exec"
 	"strings"
 
-	"weir/lab/netns"
+	"weir/netns"
 )
 
 func (l *Lab) applyRulesets(ctx context.Context) error {

@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"weir/lab/netns"
+	"weir/netns"
 )
 
 // setting is a file below /proc/sys/net and what is written into it.

@@ -9,7 +9,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"weir/lab/netns"
+	"weir/netns"
 )
 
 // natTable is the routing table of the private subnets' traffic to the internet.

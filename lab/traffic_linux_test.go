@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"weir/lab/netns"
 	"weir/lab/traffic"
+	"weir/netns"
 )
 
 // runUntil runs roles until enough says so of the results, or half a minute has

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weir/count"
-	"weir/lab/netns"
+	"weir/netns"
 	"weir/policy"
 	"weir/vpc"
 )

@@ -15,7 +15,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"weir/lab/netns"
+	"weir/netns"
 	"weir/vpc"
 )
 

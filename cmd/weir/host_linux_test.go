@@ -18,7 +18,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"weir/lab/netns"
+	"weir/netns"
 )
 
 // TestHost runs testdata/host: weir on a host of its own, which is a network

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 
-	"weir/lab/netns"
+	"weir/netns"
 )
 
 // script is what one process does inside one namespace.

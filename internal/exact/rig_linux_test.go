@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weir/flowlog"
-	"weir/lab/netns"
+	"weir/netns"
 	"weir/vpc"
 )
 

@@ -50,7 +50,7 @@ var rooms = []room{
 	{"console", adapter},
 	{"control", adapter},
 	{"lab", adapter},
-	{"lab/netns", ground},
+	{"netns", ground},
 	{"cmd", command},
 	{"internal", command}, // tests of the whole house
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink"
 
-	"weir/lab/netns"
+	"weir/netns"
 	"weir/vpc"
 )
 

@@ -27,11 +27,12 @@ type script struct {
 	UDP     []int // ports that swallow what comes
 	Flows   []stream
 	Seconds float64 // how long the flows run; 0 runs until standard input closes
+	CPU     string  // the process stays on this CPU; empty is anywhere
 }
 
 // stream is one sender.
 type stream struct {
-	Kind string // tcp, udp, ping
+	Kind string // tcp, conn, udp, flood, ping
 	To   string // address
 	Port int
 	Size int // payload bytes of a packet or a write
@@ -63,7 +64,14 @@ func (s script) start(t testing.TB, ns *netns.Namespace) (wait func(), stop func
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("/proc/self/exe")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	if s.CPU != "" {
+		cmd = exec.Command("taskset", "-c", s.CPU, self)
+	}
 	cmd.Env = append(os.Environ(), agentEnv+"="+string(text))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -146,10 +154,17 @@ func accept(l net.Listener) {
 	}
 }
 
+// batch is how many packets one system call sends or takes.
+const batch = 64
+
 func swallow(c net.PacketConn) {
-	buf := make([]byte, 65536)
+	p := ipv4.NewPacketConn(c)
+	messages := make([]ipv4.Message, batch)
+	for i := range messages {
+		messages[i].Buffers = [][]byte{make([]byte, 65536)}
+	}
 	for {
-		if _, _, err := c.ReadFrom(buf); err != nil {
+		if _, err := p.ReadBatch(messages, 0); err != nil {
 			return
 		}
 	}
@@ -218,6 +233,18 @@ func (f stream) sender(ctx context.Context) (send func([]byte), end func()) {
 			return nil, nil
 		}
 		return func(b []byte) { _, _ = c.Write(b) }, func() { _ = c.Close() }
+	case "flood": // as fast as it goes: many packets with one system call
+		c, err := net.Dial("udp", addr)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return nil, nil
+		}
+		messages := make([]ipv4.Message, batch)
+		for i := range messages {
+			messages[i].Buffers = [][]byte{make([]byte, f.Size)}
+		}
+		pc := ipv4.NewPacketConn(c.(net.PacketConn))
+		return func([]byte) { _, _ = pc.WriteBatch(messages, 0) }, func() { _ = c.Close() }
 	case "ping":
 		return f.pinger()
 	}

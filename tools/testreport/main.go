@@ -35,6 +35,7 @@ type report struct {
 	skipped map[string][]string // tests by reason
 	reasons []string            // the keys of skipped, in order of appearance
 	passed  int                 // tests, subtests included
+	bad     int                 // tests that failed, likewise
 	failed  int                 // packages
 }
 
@@ -96,6 +97,7 @@ func (r *report) testDone(e *event, key string) {
 	case "pass":
 		r.passed++
 	case "fail":
+		r.bad++
 		fmt.Fprint(r.out, strings.Join(r.output[key], ""))
 	case "skip":
 		why := reason(r.output[key])
@@ -145,5 +147,9 @@ func (r *report) summary() {
 		}
 		skips += len(r.skipped[why])
 	}
-	fmt.Fprintf(r.out, "%d tests passed, %d skipped, %d packages failed\n", r.passed, skips, r.failed)
+	if r.failed > 0 {
+		fmt.Fprintf(r.out, "%d packages failed\n", r.failed)
+	}
+	// A package may fail without a test that does: it did not compile.
+	fmt.Fprintf(r.out, "tests: %d passed, %d failed, %d skipped\n", r.passed, max(r.bad, min(r.failed, 1)), skips)
 }

@@ -25,7 +25,8 @@ FAIL  weir/a                          1.5 s
 not json
 skipped: needs root
     a TestSkip
-1 tests passed, 1 skipped, 1 packages failed
+1 packages failed
+tests: 1 passed, 1 failed, 1 skipped
 `
 	var out strings.Builder
 	r := &report{out: &out, output: map[string][]string{}, skipped: map[string][]string{}}

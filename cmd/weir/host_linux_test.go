@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -34,6 +35,7 @@ import (
 //	                      add up to N packets, and something was lost
 //	card NAME             give the host another card, joined to the neighbour
 //	pull NAME             take it away
+//	attached NAME         wait until the capture in $RUN counts at the card
 //	smalldisk DIR SIZE    mount a file system of that size
 func TestHost(t *testing.T) {
 	if os.Getuid() != 0 {
@@ -48,7 +50,14 @@ func TestHost(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/host",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": wantStatus, "await": await, "send": send, "spray": spray, "accounted": accounted, "card": card, "pull": pull, "smalldisk": smallDisk,
+			"status": wantStatus, "await": await, "send": send, "spray": spray, "accounted": accounted, "card": card, "pull": pull, "attached": attached, "smalldisk": smallDisk,
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "lab-free" { // somebody's lab is left alone
+				_, err := os.Stat(filepath.Join(netns.Dir, "weir-lab-router"))
+				return errors.Is(err, fs.ErrNotExist), nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
 		},
 		Setup: func(e *testscript.Env) error {
 			h := &host{name: fmt.Sprintf("weir-h%d-%s", os.Getpid(), filepath.Base(e.WorkDir))}
@@ -133,6 +142,25 @@ func pull(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		return netlink.LinkDel(l)
 	}))
+}
+
+// attached looks for the pin of the last program that is attached to a device.
+func attached(ts *testscript.TestScript, _ bool, args []string) {
+	var index int
+	ts.Check(theHost(ts).self.Do(func() error {
+		l, err := netlink.LinkByName(args[0])
+		if err == nil {
+			index = l.Attrs().Index
+		}
+		return err
+	}))
+	pin := filepath.Join(ts.Getenv("RUN"), "bpf", "links", fmt.Sprintf("*-%d-leaving", index))
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if found, _ := filepath.Glob(pin); len(found) > 0 {
+			return
+		}
+	}
+	ts.Fatalf("nobody counts at %s: no %s in 20 s", args[0], pin)
 }
 
 // send sends by plain system calls: they stay on the thread that entered the

@@ -110,7 +110,7 @@ func (a *app) lab(ctx context.Context, f *captureFlags, format flowlog.Format, d
 	if err := errors.Join(trafficErr, <-recorded); err != nil {
 		return err
 	}
-	return a.summary(context.WithoutCancel(ctx), s, l.Interfaces(), f)
+	return a.summary(context.WithoutCancel(ctx), s, l.Interfaces())
 }
 
 // wait returns when the time is over or something has ended before it, and shows

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/control"
 	"weir/lake"
 	"weir/query"
 	"weir/query/duckdb"
@@ -49,7 +52,7 @@ select srcaddr, dstaddr, count(distinct dstport) as ports, sum(packets)::bigint 
 from flow_logs where action = 'REJECT' group by all having ports > 100`
 
 // summary asks the lab's flow log what happened and prints it.
-func (a *app) summary(ctx context.Context, s *station, interfaces []vpc.Interface, f *captureFlags) (err error) {
+func (a *app) summary(ctx context.Context, s *station, interfaces []vpc.Interface) (err error) {
 	st := s.finalStatus()
 	engine, err := duckdb.Open(ctx, duckdb.Config{
 		MemoryLimit: defaultQueryMemory,
@@ -76,29 +79,48 @@ func (a *app) summary(ctx context.Context, s *station, interfaces []vpc.Interfac
 	if err := a.statement(ctx, engine, scans); err != nil {
 		return err
 	}
+	if a.json {
+		return a.summaryJSON(ctx, engine, s.finalStatus())
+	}
 	for _, sec := range sections {
-		if !a.json {
-			fmt.Fprintf(a.out, "\n%s\n", sec.title)
-		}
+		fmt.Fprintf(a.out, "\n%s\n", sec.title)
 		rows, err := engine.Query(ctx, strings.TrimSpace(sec.sql))
 		if err != nil {
 			return fmt.Errorf("%s: %w", sec.title, err)
 		}
-		if a.json {
-			_, err = printJSON(a.out, rows)
-		} else {
-			_, err = printTable(a.out, rows)
-		}
+		_, err = printTable(a.out, rows)
 		if err := errors.Join(err, rows.Close()); err != nil {
 			return err
 		}
 	}
 	a.warnProblems(scan.Report(), queryFlags{})
-	asked := time.Since(began)
-	if a.json {
-		return nil
+	return a.printFigures(s, len(objects), scan.Report().Records, time.Since(began))
+}
+
+// summaryJSON prints the summary as one object: the status, and the rows of each
+// section by its title.
+func (a *app) summaryJSON(ctx context.Context, engine query.Engine, status control.Status) error {
+	doc := struct {
+		Status   control.Status               `json:"status"`
+		Sections map[string][]json.RawMessage `json:"sections"`
+	}{status, map[string][]json.RawMessage{}}
+	for _, sec := range sections {
+		rows, err := engine.Query(ctx, strings.TrimSpace(sec.sql))
+		if err != nil {
+			return fmt.Errorf("%s: %w", sec.title, err)
+		}
+		var lines bytes.Buffer
+		_, err = printJSON(&lines, rows)
+		if err := errors.Join(err, rows.Close()); err != nil {
+			return err
+		}
+		list := []json.RawMessage{}
+		for line := range bytes.Lines(lines.Bytes()) {
+			list = append(list, json.RawMessage(line))
+		}
+		doc.Sections[sec.title] = list
 	}
-	return a.printFigures(s, len(objects), scan.Report().Records, asked, f)
+	return json.NewEncoder(a.out).Encode(doc)
 }
 
 // statement runs SQL that answers nothing.
@@ -121,7 +143,7 @@ func namedView(interfaces []vpc.Interface) string {
 	return "create or replace temp view named as select * from (values " + strings.Join(values, ", ") + ") t(interface_id, name)"
 }
 
-func (a *app) printFigures(s *station, objects int, records int64, asked time.Duration, f *captureFlags) error {
+func (a *app) printFigures(s *station, objects int, records int64, asked time.Duration) error {
 	st := s.finalStatus()
 	var packets, bytes, rejected uint64
 	for _, i := range st.Capture.Interfaces {
@@ -136,11 +158,11 @@ delivered   %d records in %d objects, %d bytes, to %s
 asked       %d records of %d objects in %v
 lost        %d packets, %d records
 
-Ask more: weir query --data %s "select …"
+Ask more: %s query --data %s "select …"
 `,
 		packets, bytes, rejected, st.Capture.Swaps,
 		st.FlowLogs[0].Records, st.FlowLogs[0].Objects, st.FlowLogs[0].Bytes, st.FlowLogs[0].Destination,
 		records, objects, asked.Round(time.Millisecond),
-		st.Lost.Packets, st.Lost.Records, a.dataDir)
+		st.Lost.Packets, st.Lost.Records, os.Args[0], a.dataDir)
 	return err
 }

@@ -3,6 +3,7 @@ package ebpf
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -69,6 +70,17 @@ func perPacket(b *testing.B, prog *ebpf.Program, packet []byte, seconds float64)
 	return ns / runs
 }
 
+// bestOf reports the least of the benchmark's rounds: what else the machine does
+// only ever adds.
+func bestOf(b *testing.B, prog *ebpf.Program, packet []byte, seconds float64) {
+	b.Helper()
+	best := math.Inf(1)
+	for b.Loop() {
+		best = min(best, perPacket(b, prog, packet, seconds))
+	}
+	b.ReportMetric(best, "ns/packet")
+}
+
 // BenchmarkProgram reports nanoseconds per packet of the entering program by
 // BPF_PROG_TEST_RUN, over one flow and over many; "empty" is the test run's own
 // cost, "baseline" the least that counting in a hash map takes: no parsing, no
@@ -87,17 +99,13 @@ func BenchmarkProgram(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer prog.Close()
-		for b.Loop() {
-			b.ReportMetric(perPacket(b, prog, udpPacket(false), 0.3), "ns/packet")
-		}
+		bestOf(b, prog, udpPacket(false), 0.3)
 	})
 	for _, flows := range []int{1, 1 << 16, 1 << 20} {
 		b.Run(fmt.Sprintf("baseline/flows=%d", flows), func(b *testing.B) {
 			prog := bareHash(b, flows)
 			perPacket(b, prog, udpPacket(false), float64(flows)*2e-6)
-			for b.Loop() {
-				b.ReportMetric(perPacket(b, prog, udpPacket(false), 1), "ns/packet")
-			}
+			bestOf(b, prog, udpPacket(false), 1)
 		})
 	}
 	for _, family := range []string{"v4", "v6"} {
@@ -131,9 +139,7 @@ func BenchmarkProgram(b *testing.B) {
 				defer prog.Close()
 				packet := udpPacket(family == "v6")
 				perPacket(b, prog, packet, float64(flows)*2e-6) // make the flows
-				for b.Loop() {
-					b.ReportMetric(perPacket(b, prog, packet, 1), "ns/packet")
-				}
+				bestOf(b, prog, packet, 1)
 			})
 		}
 	}

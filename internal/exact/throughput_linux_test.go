@@ -114,9 +114,15 @@ func weirMeter(tb testing.TB, r *rig) func() {
 				return
 			case <-tick.C:
 			}
-			if _, err := c.Swap(); err != nil {
+			s, err := c.Swap()
+			if err != nil {
 				tb.Error(err)
 				return
+			}
+			for _, i := range s.Interfaces {
+				if i.Loss.Packets() > 0 {
+					tb.Errorf("lost %+v at %s", i.Loss, i.ID)
+				}
 			}
 			if err := c.Release(); err != nil {
 				tb.Error(err)

@@ -368,8 +368,12 @@ func (c *Capture) forget(read uint32) {
 			delete(c.watched, dev)
 		}
 	}
+	used := map[uint32]bool{}
+	for dev := range c.watched {
+		used[dev.Netns] = true
+	}
 	for ns, p := range c.namespaces {
-		if !slices.ContainsFunc(c.devices(), func(d weirDevice) bool { return d.Netns == ns }) {
+		if !used[ns] {
 			p.close()
 			delete(c.namespaces, ns)
 		}
@@ -385,14 +389,6 @@ func (c *Capture) Watching() int {
 		}
 	}
 	return n
-}
-
-func (c *Capture) devices() []weirDevice {
-	var ds []weirDevice
-	for d := range c.watched {
-		ds = append(ds, d)
-	}
-	return ds
 }
 
 func (c *Capture) programsFor(ns uint32) (*programs, error) {

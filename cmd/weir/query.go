@@ -87,12 +87,17 @@ func (a *app) query(ctx context.Context, sql string, f queryFlags, command strin
 	return nil
 }
 
-// ask prints the answer and returns how many rows it has.
-func (a *app) ask(ctx context.Context, src query.Source, w query.Window, sql string) (n int64, err error) {
-	engine, err := duckdb.Open(ctx, duckdb.Config{
+// openEngine opens the embedded engine within its default bounds.
+func openEngine(ctx context.Context) (query.Engine, error) {
+	return duckdb.Open(ctx, duckdb.Config{
 		MemoryLimit: defaultQueryMemory,
 		TempDir:     filepath.Join(os.TempDir(), fmt.Sprintf("weir-query-%d", os.Getpid())),
 	})
+}
+
+// ask prints the answer and returns how many rows it has.
+func (a *app) ask(ctx context.Context, src query.Source, w query.Window, sql string) (n int64, err error) {
+	engine, err := openEngine(ctx)
 	if err != nil {
 		return 0, err
 	}

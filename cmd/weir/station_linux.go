@@ -177,7 +177,7 @@ func (s *station) publishLast() error {
 
 func (s *station) complain(ctx context.Context, err error) {
 	attrs := []any{"err", err}
-	var h interface{ Hint() string }
+	var h hinter
 	if errors.As(err, &h) && h.Hint() != "" {
 		attrs = append(attrs, "hint", h.Hint())
 	}
@@ -207,13 +207,9 @@ func (s *station) tally(swap *count.Swap) {
 		if i := s.known[w.ID]; i != nil {
 			sides[w.Index] = i.Side
 		}
-		l := &t.Lost
-		l.FullPackets += w.Loss.FullPackets
-		l.FullBytes += w.Loss.FullBytes
-		l.UnreadPackets += w.Loss.UnreadPackets
-		l.UnreadBytes += w.Loss.UnreadBytes
-		l.RefusedPackets += w.Loss.RefusedPackets
-		l.RefusedBytes += w.Loss.RefusedBytes
+		lost := count.Loss(t.Lost) // the same fields, with names for JSON
+		lost.Add(w.Loss)
+		t.Lost = control.Loss(lost)
 		byIndex[w.Index] = t
 	}
 	for i := range swap.Flows {

@@ -7,14 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"weir/control"
 	"weir/lake"
 	"weir/query"
-	"weir/query/duckdb"
 	"weir/vpc"
 )
 
@@ -54,10 +52,7 @@ from flow_logs where action = 'REJECT' group by all having ports > 100`
 // summary asks the lab's flow log what happened and prints it.
 func (a *app) summary(ctx context.Context, s *station, interfaces []vpc.Interface) (err error) {
 	st := s.finalStatus()
-	engine, err := duckdb.Open(ctx, duckdb.Config{
-		MemoryLimit: defaultQueryMemory,
-		TempDir:     filepath.Join(os.TempDir(), fmt.Sprintf("weir-query-%d", os.Getpid())),
-	})
+	engine, err := openEngine(ctx)
 	if err != nil {
 		return errors.Join(a.printStatus(&st), err)
 	}

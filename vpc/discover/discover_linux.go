@@ -50,7 +50,8 @@ func (h Host) Interfaces() ([]vpc.Interface, error) {
 		if len(h.Only) > 0 && !slices.Contains(h.Only, name) {
 			continue
 		}
-		side, ok := sideOf(l, byIndex[l.Attrs().MasterIndex], gateways[l.Attrs().Index])
+		master := byIndex[l.Attrs().MasterIndex]
+		side, ok := sideOf(l, master, gateways[l.Attrs().Index])
 		if !ok && !slices.Contains(h.Only, name) {
 			continue
 		}
@@ -59,7 +60,7 @@ func (h Host) Interfaces() ([]vpc.Interface, error) {
 			Name:      name,
 			AccountID: h.AccountID, Region: h.Region, ZoneID: h.ZoneID,
 			VPCID:    id("vpc-", machine),
-			SubnetID: id("subnet-", machine, subnetName(l)),
+			SubnetID: id("subnet-", machine, subnetName(l, master)),
 			Device:   vpc.Device{Name: name},
 			Side:     side,
 		}
@@ -177,11 +178,9 @@ func stableName(l netlink.Link) string {
 }
 
 // subnetName groups the ports of one bridge into one subnet.
-func subnetName(l netlink.Link) string {
-	if m := l.Attrs().MasterIndex; m != 0 {
-		if master, err := netlink.LinkByIndex(m); err == nil {
-			return master.Attrs().Name
-		}
+func subnetName(l, master netlink.Link) string {
+	if master != nil {
+		return master.Attrs().Name
 	}
 	return stableName(l)
 }

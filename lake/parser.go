@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"weir/flowlog"
-	"weir/query"
 )
 
 // column is one field of a line, in the order of the object's header.
@@ -36,14 +35,14 @@ const (
 // ParseText takes, it takes too, with the same values; a test compares them.
 type parser struct {
 	columns []column
-	batch   query.Batch
+	batch   flowlog.Batch
 	buf     []byte // text of the lines; the batch's spans point into it
 }
 
 // newParser has a buffer; header and lines follow.
 func newParser() *parser {
 	return &parser{
-		batch: query.Batch{Columns: make([]query.Column, len(flowlog.Fields()))},
+		batch: flowlog.Batch{Columns: make([]flowlog.Column, len(flowlog.Fields()))},
 		buf:   make([]byte, bufferSize),
 	}
 }
@@ -86,10 +85,10 @@ func (p *parser) known(f *flowlog.Field, want []bool) column {
 	dst := &p.batch.Columns[c.place]
 	dst.Present = true
 	if c.kind == number && dst.Ints == nil {
-		dst.Ints, dst.Null = make([]int64, query.BatchRows), make([]bool, query.BatchRows)
+		dst.Ints, dst.Null = make([]int64, flowlog.BatchRows), make([]bool, flowlog.BatchRows)
 	}
 	if c.kind == text && dst.Spans == nil {
-		dst.Spans = make([]query.Span, query.BatchRows)
+		dst.Spans = make([]flowlog.Span, flowlog.BatchRows)
 	}
 	return c
 }
@@ -148,7 +147,7 @@ func (p *parser) line(buf []byte, begin, end int) (reason string) {
 			}
 		case text:
 			if c.store {
-				p.batch.Columns[c.place].Spans[row] = query.Span{Begin: uint32(begin), End: uint32(stop)}
+				p.batch.Columns[c.place].Spans[row] = flowlog.Span{Begin: uint32(begin), End: uint32(stop)}
 			}
 		}
 		begin = stop + 1

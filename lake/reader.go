@@ -11,7 +11,6 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"weir/flowlog"
-	"weir/query"
 )
 
 const (
@@ -46,7 +45,7 @@ type reader struct {
 }
 
 // Next returns the records that the buffer holds whole, up to a batch.
-func (r *reader) Next(ctx context.Context) (*query.Batch, error) {
+func (r *reader) Next(ctx context.Context) (*flowlog.Batch, error) {
 	batch := &r.parser.batch
 	batch.Rows = 0
 	for r.lines(); batch.Rows == 0; r.lines() {
@@ -70,7 +69,7 @@ func (r *reader) Next(ctx context.Context) (*query.Batch, error) {
 // lines parses lines until the batch is full, the format changes, or the buffer
 // holds no further whole line.
 func (r *reader) lines() {
-	for r.parser.batch.Rows < query.BatchRows {
+	for r.parser.batch.Rows < flowlog.BatchRows {
 		n := bytes.IndexByte(r.buf[r.begin:r.end], '\n')
 		if n < 0 || !r.take(r.begin, r.begin+n) {
 			return

@@ -17,7 +17,6 @@ import (
 
 	"weir/flowlog"
 	"weir/lake"
-	"weir/query"
 )
 
 const (
@@ -79,7 +78,7 @@ func rows(t testing.TB, scan *lake.Scan, want []bool) (all []string) {
 	return all
 }
 
-func rowText(b *query.Batch, row int) string {
+func rowText(b *flowlog.Batch, row int) string {
 	var parts []string
 	for i := range b.Columns {
 		c := &b.Columns[i]
@@ -197,7 +196,7 @@ func TestDamagedObjectKeepsWhatIsWhole(t *testing.T) {
 
 func TestUnreadableObjectIsReported(t *testing.T) {
 	scan := lake.NewScan([]lake.Object{{Path: filepath.Join(t.TempDir(), "vanished.log.gz")}})
-	if got := rows(t, scan, query.EveryField()); got != nil {
+	if got := rows(t, scan, flowlog.EveryField()); got != nil {
 		t.Errorf("rows %v", got)
 	}
 	if r := scan.Report(); r.Damaged != 1 || len(r.Problems) != 1 || !strings.Contains(r.Problems[0].String(), "no such file") {
@@ -208,7 +207,7 @@ func TestUnreadableObjectIsReported(t *testing.T) {
 // A bomb of empty lines: counted, listed in part, and little memory.
 func TestProblemsAreCountedAndListedInPart(t *testing.T) {
 	scan := lake.NewScan([]lake.Object{{Path: write(t, "x.log.gz", zip(t, header+strings.Repeat("\n", 5_000_000)))}})
-	rows(t, scan, query.EveryField())
+	rows(t, scan, flowlog.EveryField())
 	if r := scan.Report(); r.Malformed != 5_000_000 || len(r.Problems) != 100 {
 		t.Errorf("%d malformed, %d listed", r.Malformed, len(r.Problems))
 	}
@@ -226,7 +225,7 @@ func TestALineWithoutEnd(t *testing.T) {
 
 func TestNextStopsWhenCancelled(t *testing.T) {
 	scan := lake.NewScan([]lake.Object{{Path: write(t, "x.log", []byte(header+ssh))}})
-	r, err := scan.Open(0, query.EveryField())
+	r, err := scan.Open(0, flowlog.EveryField())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +258,7 @@ func FuzzLine(f *testing.F) {
 			t.Skip("two lines")
 		}
 		scan := lake.NewScan([]lake.Object{{Path: write(t, "x.log", append([]byte(header), line...))}})
-		got := rows(t, scan, query.EveryField())
+		got := rows(t, scan, flowlog.EveryField())
 		report := scan.Report()
 		if int64(len(got))+report.Malformed > 1 || (len(line) > 0 && len(got) == 0 && report.Malformed == 0 && len(report.UnknownFields) == 0 && report.Damaged == 0 && !flowlog.IsHeader(line)) {
 			t.Fatalf("%q: %d rows, report %+v", line, len(got), report)
@@ -291,7 +290,7 @@ func FuzzObject(f *testing.F) {
 	f.Add([]byte("\x1f\x8b\x08\x00"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		scan := lake.NewScan([]lake.Object{{Path: write(t, "x.log.gz", content)}})
-		n := int64(len(rows(t, scan, query.EveryField())))
+		n := int64(len(rows(t, scan, flowlog.EveryField())))
 		if r := scan.Report(); r.Records != n {
 			t.Fatalf("%d rows, report %+v", n, r)
 		}
@@ -311,8 +310,8 @@ func BenchmarkScan(b *testing.B) {
 		content []byte
 		want    []bool
 	}{
-		{"plain/every column", []byte(text.String()), query.EveryField()},
-		{"gzip/every column", zip(b, text.String()), query.EveryField()},
+		{"plain/every column", []byte(text.String()), flowlog.EveryField()},
+		{"gzip/every column", zip(b, text.String()), flowlog.EveryField()},
 		{"gzip/three columns", zip(b, text.String()), only("srcaddr", "bytes", "action")},
 	} {
 		b.Run(tt.name, func(b *testing.B) {

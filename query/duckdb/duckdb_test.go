@@ -26,32 +26,32 @@ type generated struct{ parts, rows int }
 func (g generated) Parts() int { return g.parts }
 
 func (g generated) Open(i int, want []bool) (query.Reader, error) {
-	b := &query.Batch{Columns: make([]query.Column, len(want))}
+	b := &flowlog.Batch{Columns: make([]flowlog.Column, len(want))}
 	for c := range want {
 		if !want[c] || flowlog.Fields()[c].Version > 2 {
 			continue
 		}
 		b.Columns[c].Present = true
 		if flowlog.Fields()[c].Type == flowlog.String {
-			b.Columns[c].Spans = make([]query.Span, query.BatchRows)
+			b.Columns[c].Spans = make([]flowlog.Span, flowlog.BatchRows)
 		} else {
-			b.Columns[c].Ints, b.Columns[c].Null = make([]int64, query.BatchRows), make([]bool, query.BatchRows)
+			b.Columns[c].Ints, b.Columns[c].Null = make([]int64, flowlog.BatchRows), make([]bool, flowlog.BatchRows)
 		}
 	}
 	return &generator{batch: b, left: g.rows, row: i * g.rows}, nil
 }
 
 type generator struct {
-	batch     *query.Batch
+	batch     *flowlog.Batch
 	left, row int
 }
 
-func (g *generator) Next(context.Context) (*query.Batch, error) {
+func (g *generator) Next(context.Context) (*flowlog.Batch, error) {
 	if g.left == 0 {
 		return nil, io.EOF
 	}
 	b := g.batch
-	b.Rows, b.Text = min(g.left, query.BatchRows), b.Text[:0]
+	b.Rows, b.Text = min(g.left, flowlog.BatchRows), b.Text[:0]
 	g.left -= b.Rows
 	for row := range b.Rows {
 		for c := range b.Columns {
@@ -64,7 +64,7 @@ func (g *generator) Next(context.Context) (*query.Batch, error) {
 				} else {
 					b.Text = append(b.Text, address(g.row)...)
 				}
-				column.Spans[row] = query.Span{Begin: uint32(begin), End: uint32(len(b.Text))}
+				column.Spans[row] = flowlog.Span{Begin: uint32(begin), End: uint32(len(b.Text))}
 			default:
 				column.Ints[row], column.Null[row] = int64(g.row), g.row%10 == 9
 			}

@@ -13,7 +13,6 @@ import (
 	"github.com/duckdb/duckdb-go/v2/mapping"
 
 	"weir/flowlog"
-	"weir/query"
 )
 
 // chunkVectors is a chunk's memory, for filling it column by column.
@@ -51,7 +50,7 @@ func (v *chunkVectors) want() []bool {
 }
 
 // fill copies a batch into the chunk. Columns that nobody reads have no vector.
-func (v *chunkVectors) fill(b *query.Batch) {
+func (v *chunkVectors) fill(b *flowlog.Batch) {
 	for place, at := range v.vector {
 		if at < 0 {
 			continue
@@ -86,7 +85,7 @@ func validity(vector mapping.Vector, rows int) []uint64 {
 	return unsafe.Slice((*uint64)(mapping.VectorGetValidity(vector)), (rows+63)/64)
 }
 
-func fillNumbers[T int32 | int64](dst []T, column *query.Column) {
+func fillNumbers[T int32 | int64](dst []T, column *flowlog.Column) {
 	for row, v := range column.Ints[:len(dst)] {
 		dst[row] = T(v)
 	}
@@ -117,7 +116,7 @@ type stringT struct {
 
 // fillText writes text, which must be UTF-8. DuckDB copies each long text once:
 // ids and addresses repeat, and rows of one vector may share it.
-func fillText(vector mapping.Vector, spans []query.Span, text []byte) {
+func fillText(vector mapping.Vector, spans []flowlog.Span, text []byte) {
 	dst := vectorData[stringT](vector, len(spans))
 	var seen [256]uint16 // by hash: a row with such a text, plus one
 	for row, s := range spans {

@@ -1,6 +1,8 @@
 package aggregate
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"weir/count"
@@ -15,10 +17,17 @@ type Topology interface {
 	Interface(id string) (*vpc.Interface, bool)
 }
 
+// Rules tells what a refusing rule says, in words without spaces. A rule that it
+// does not know has its id alone.
+type Rules interface {
+	Rule(id uint32) (words string, ok bool)
+}
+
 // Config says how to aggregate.
 type Config struct {
 	Interval time.Duration // the aggregation interval, whole seconds
 	Topology Topology
+	Rules    Rules // nil when no rules are ours
 }
 
 // Aggregator collects swaps into the records of one interval length. It is not
@@ -31,7 +40,13 @@ type Aggregator struct {
 	ids   []string          // by place
 	place map[string]uint32 // by interface id
 	stats Stats
+
+	drafts []draft        // of close; kept for its memory
+	record flowlog.Record // the one that is handed out
 }
+
+// Emit takes a record. It belongs to the aggregator again when Emit returns.
+type Emit func(*flowlog.Record)
 
 // Stats are the totals since the aggregator was made.
 type Stats struct {
@@ -51,6 +66,8 @@ type key struct {
 // flow is what the open interval knows of a key.
 type flow struct {
 	seen, refused count.Tally
+	rule          uint32 // the last that refused; 0 is a foreign firewall's
+	reason        string // the kernel's name for the drop
 	// owed is what was refused beyond what had been seen when the interval
 	// before was closed: a datagram in fragments, refused in one interval and
 	// seen in part in the one before. It comes off what is seen from now on.
@@ -81,11 +98,10 @@ func (a *Aggregator) Stats() Stats { return a.stats }
 // Open is how many flows the open interval holds.
 func (a *Aggregator) Open() int { return len(a.flows) }
 
-// Add takes a swap in and returns the records of the intervals that it ends:
-// of an earlier one that is still open, then of its own if the swap reaches its
-// end. Swaps come in the order of their time.
-func (a *Aggregator) Add(s *count.Swap) []flowlog.Record {
-	var out []flowlog.Record
+// Add takes a swap in and emits the records of the intervals that it ends: of an
+// earlier one that is still open, then of its own if the swap reaches its end.
+// Swaps come in the order of their time.
+func (a *Aggregator) Add(s *count.Swap, emit Emit) {
 	begin := a.intervalOf(s)
 	if a.open.IsZero() {
 		a.open = begin
@@ -93,22 +109,20 @@ func (a *Aggregator) Add(s *count.Swap) []flowlog.Record {
 	// A clock that was set back must not close an interval twice: such a swap
 	// stays in the open one.
 	if begin.After(a.open) {
-		out = a.close(out, begin, true)
+		a.close(begin, true, emit)
 	}
 	a.merge(s)
 	if end := a.open.Add(a.cfg.Interval); !s.End.Before(end) {
-		out = a.close(out, end, true)
+		a.close(end, true, emit)
 	}
-	return out
 }
 
 // Flush closes the open interval before its time, as when the program stops. It
 // makes no NODATA records: the interval may still have data.
-func (a *Aggregator) Flush() []flowlog.Record {
-	if a.open.IsZero() {
-		return nil
+func (a *Aggregator) Flush(emit Emit) {
+	if !a.open.IsZero() {
+		a.close(a.open, false, emit)
 	}
-	return a.close(nil, a.open, false)
 }
 
 // intervalOf is the beginning of the interval that holds the swap's middle: the
@@ -154,6 +168,9 @@ func (a *Aggregator) merge(s *count.Swap) {
 		}
 		add(&into.seen, &f.Seen)
 		add(&into.refused, &f.Refused)
+		if f.Refused.Packets > 0 {
+			into.rule, into.reason = f.Rule, s.Reasons[f.Reason]
+		}
 	}
 }
 
@@ -182,26 +199,22 @@ func add(to *count.Tally, t *count.Tally) {
 
 // close turns the open interval into records and opens the one that begins at
 // next; whole is false when it had not ended. What is owed goes over.
-func (a *Aggregator) close(out []flowlog.Record, next time.Time, whole bool) []flowlog.Record {
-	first := len(out)
+func (a *Aggregator) close(next time.Time, whole bool, emit Emit) {
 	window := window{a.open.Unix(), a.open.Add(a.cfg.Interval).Unix()}
 	had := make([]bool, len(a.ids))
-	facts := make([]*vpc.Interface, len(a.ids))
+	drafts := a.drafts[:0]
 	for k, f := range a.flows {
-		i := facts[k.place]
-		if i == nil {
-			i = a.interfaceOf(a.ids[k.place])
-			facts[k.place] = i
-		}
 		if accepted, ok := f.accepted(k.Door); ok {
-			out = append(out, record(i, &k.Key, &accepted, flowlog.Accept, window))
+			drafts = append(drafts, draftOf(k, &accepted, flowlog.Accept, window))
 			had[k.place] = true
 		}
 		if f.refused.Packets > 0 {
-			out = append(out, record(i, &k.Key, &f.refused, flowlog.Reject, window))
+			d := draftOf(k, &f.refused, flowlog.Reject, window)
+			d.rule, d.reason = f.rule, f.reason
+			drafts = append(drafts, d)
 			had[k.place] = true
 		}
-		f.seen, f.refused = count.Tally{}, count.Tally{}
+		f.seen, f.refused, f.rule, f.reason = count.Tally{}, count.Tally{}, 0, ""
 		if f.owedPackets == 0 && f.owedBytes == 0 {
 			delete(a.flows, k)
 		}
@@ -209,10 +222,10 @@ func (a *Aggregator) close(out []flowlog.Record, next time.Time, whole bool) []f
 	for id, w := range a.watch {
 		place := a.place[id]
 		if w.loss.Packets() > 0 {
-			out = append(out, statusRecord(a.interfaceOf(id), flowlog.SkipData, window))
+			drafts = append(drafts, statusDraft(place, flowlog.SkipData, window))
 			a.stats.SkipData++
 		} else if whole && w.active && w.present && !had[place] {
-			out = append(out, statusRecord(a.interfaceOf(id), flowlog.NoData, window))
+			drafts = append(drafts, statusDraft(place, flowlog.NoData, window))
 			a.stats.NoData++
 		}
 		w.loss, w.present = count.Loss{}, false
@@ -220,11 +233,30 @@ func (a *Aggregator) close(out []flowlog.Record, next time.Time, whole bool) []f
 			delete(a.watch, id) // its device is gone
 		}
 	}
+	a.emit(drafts, emit)
+	a.drafts = drafts[:0]
+	a.stats.Records += uint64(len(drafts))
 	a.renumber()
-	sortRecords(out[first:])
-	a.stats.Records += uint64(len(out) - first)
 	a.open = next
-	return out
+}
+
+// emit makes the records of drafts in a fixed order, one after the other.
+func (a *Aggregator) emit(drafts []draft, emit Emit) {
+	slices.SortFunc(drafts, func(x, y draft) int {
+		return cmp.Or(cmp.Compare(a.ids[x.place], a.ids[y.place]), x.compare(&y))
+	})
+	var i *vpc.Interface
+	for n := range drafts {
+		d := &drafts[n]
+		if n == 0 || drafts[n-1].place != d.place {
+			i = a.interfaceOf(a.ids[d.place])
+		}
+		d.fill(&a.record, i)
+		if d.rule != 0 && a.cfg.Rules != nil {
+			a.record.Rule, _ = a.cfg.Rules.Rule(d.rule)
+		}
+		emit(&a.record)
+	}
 }
 
 // renumber forgets the places of interfaces that are gone, once they are many.

@@ -71,6 +71,11 @@ func lines(rs []flowlog.Record) []string {
 	return out
 }
 
+// collect appends copies of the records that it gets.
+func collect(to *[]flowlog.Record) Emit {
+	return func(r *flowlog.Record) { *to = append(*to, *r) }
+}
+
 func TestRecords(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -224,16 +229,59 @@ func TestRecords(t *testing.T) {
 			a := New(Config{Interval: time.Minute, Topology: lab})
 			var got []flowlog.Record
 			for _, s := range tt.swaps {
-				got = append(got, a.Add(s)...)
+				a.Add(s, collect(&got))
 			}
-			got = append(got, a.Flush()...)
+			a.Flush(collect(&got))
 			if diff := cmp.Diff(tt.want, lines(got)); diff != "" {
 				t.Errorf("records (-want +got):\n%s", diff)
 			}
-			if again := a.Flush(); len(again) != 0 {
-				t.Errorf("flushed twice: %v", lines(again))
-			}
+			a.Flush(func(r *flowlog.Record) { t.Errorf("flushed twice: %v", lines([]flowlog.Record{*r})) })
 		})
+	}
+}
+
+// ruleBook knows one rule.
+type ruleBook struct{}
+
+func (ruleBook) Rule(id uint32) (string, bool) {
+	if id == 7 {
+		return "acl-1%20ingress%20rule%207", true
+	}
+	return "", false
+}
+
+// TestRuleAndReason: a REJECT names the last rule that refused, in words, and
+// the kernel's reason; an ACCEPT and a foreign firewall's REJECT name none.
+func TestRuleAndReason(t *testing.T) {
+	f, err := flowlog.ParseFormat("${srcport} ${action} ${weir-rule-id} ${weir-rule} ${weir-drop-reason}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := New(Config{Interval: time.Minute, Topology: lab, Rules: ruleBook{}})
+	refused := func(port uint16, rule uint32, at float64) count.Flow {
+		return count.Flow{
+			Key:     k(1, policy.Leaving, "198.51.100.7", "10.0.1.10", port, 80),
+			Refused: tally(1, at, at, 0), Rule: rule, Reason: 12,
+		}
+	}
+	seen := count.Flow{Key: k(1, policy.Leaving, "198.51.100.7", "10.0.1.10", 4, 80), Seen: tally(1, 1, 1, 0)}
+	var got []string
+	emit := func(r *flowlog.Record) { got = append(got, string(f.AppendText(nil, r))) }
+	for _, s := range []*count.Swap{
+		swap(0, 30, far(), refused(1, 3, 1), refused(2, 0, 1), refused(3, 9, 1), seen),
+		swap(30, 60, far(), refused(1, 7, 31)),
+	} {
+		s.Reasons = map[uint16]string{12: "NETFILTER_DROP"}
+		a.Add(s, emit)
+	}
+	want := []string{
+		"1 REJECT 7 acl-1%20ingress%20rule%207 NETFILTER_DROP",
+		"2 REJECT - - NETFILTER_DROP",
+		"3 REJECT 9 - NETFILTER_DROP",
+		"4 ACCEPT - - -",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
 	}
 }
 
@@ -287,7 +335,7 @@ func TestSumsAreKept(t *testing.T) {
 					s.Flows = append(s.Flows, *f)
 				}
 			}
-			got = append(got, a.Add(s)...)
+			a.Add(s, collect(&got))
 			now = end
 		}
 		// Enough is seen afterwards to pay what is owed.
@@ -296,8 +344,8 @@ func TestSumsAreKept(t *testing.T) {
 			s.Flows = append(s.Flows, count.Flow{Key: k(1, policy.Entering, "10.0.1.10", "198.51.100.7", uint16(port), 80), Seen: tally(10000, now, now, 0)})
 			want.enteredSeen += 10000
 		}
-		got = append(got, a.Add(s)...)
-		got = append(got, a.Flush()...)
+		a.Add(s, collect(&got))
+		a.Flush(collect(&got))
 
 		var have sums
 		for _, r := range got {
@@ -309,14 +357,14 @@ func TestSumsAreKept(t *testing.T) {
 			}
 			switch {
 			case r.Direction == flowlog.Ingress && r.Action == flowlog.Accept:
-				have.leftSeen += r.Packets
+				have.leftSeen += uint64(r.Packets)
 			case r.Direction == flowlog.Ingress:
-				have.leftRefused += r.Packets
+				have.leftRefused += uint64(r.Packets)
 			case r.Action == flowlog.Accept:
-				have.enteredSeen += r.Packets
+				have.enteredSeen += uint64(r.Packets)
 			default:
-				have.enteredSeen += r.Packets
-				have.enteredRefused += r.Packets
+				have.enteredSeen += uint64(r.Packets)
+				have.enteredRefused += uint64(r.Packets)
 			}
 		}
 		if have != want {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir/count"
+	"weir/flowlog"
 	"weir/policy"
 )
 
@@ -25,7 +26,7 @@ func BenchmarkInterval(b *testing.B) {
 	for b.Loop() {
 		a := New(Config{Interval: time.Minute, Topology: lab})
 		for s := range swaps {
-			n += len(a.Add(swap(float64(10*s), float64(10*s+10), far(), flow...)))
+			a.Add(swap(float64(10*s), float64(10*s+10), far(), flow...), func(*flowlog.Record) { n++ })
 		}
 	}
 	if n != b.N*flows {

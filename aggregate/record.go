@@ -2,8 +2,6 @@ package aggregate
 
 import (
 	"cmp"
-	"net/netip"
-	"slices"
 
 	"weir/count"
 	"weir/flowlog"
@@ -14,47 +12,76 @@ import (
 // window is an aggregation interval, [start, end) in Unix seconds.
 type window struct{ start, end int64 }
 
-// record makes the record of one flow with one verdict.
-func record(i *vpc.Interface, k *count.Key, t *count.Tally, action flowlog.Action, w window) flowlog.Record {
-	src, dst := k.Addrs()
-	r := flowlog.Record{
-		LogStatus: flowlog.OK,
-		Action:    action,
-		Direction: Direction(i.Side, k.Door),
-		Type:      flowlog.IPv4,
-		Protocol:  k.Protocol,
-		SrcPort:   k.SrcPort, DstPort: k.DstPort,
-		SrcAddr: src, DstAddr: dst,
-		PktSrcAddr: src, PktDstAddr: dst,
-		Packets: t.Packets, Bytes: t.Bytes,
-		TCPFlags: t.Flags,
-		Start:    t.First / 1000,
-		End:      t.Last / 1000,
-	}
+// draft is a record in the making: small, because an interval may have millions.
+type draft struct {
+	key
+	count.Tally
+	start, end int64 // Unix seconds
+	action     string
+	status     string
+	rule       uint32
+	reason     string
+}
+
+// draftOf is the record of one flow with one verdict.
+func draftOf(k key, t *count.Tally, action string, w window) draft {
+	d := draft{key: k, Tally: *t, start: t.First / 1000, end: t.Last / 1000, action: action, status: flowlog.OK}
 	// The kernel's clock is read a moment before or after the map is handed
 	// over, so a time may lie just outside of the interval. What lies further
 	// outside was counted while nobody read, and stays as it is.
-	if r.Start == w.start-1 {
-		r.Start = w.start
+	if d.start == w.start-1 {
+		d.start = w.start
 	}
-	if r.End == w.end {
-		r.End = w.end - 1
+	if d.end == w.end {
+		d.end = w.end - 1
 	}
-	r.Start = min(r.Start, r.End)
+	d.start = min(d.start, d.end)
+	return d
+}
+
+// statusDraft is a NODATA or SKIPDATA record: it stands for the whole interval.
+func statusDraft(place uint32, status string, w window) draft {
+	return draft{key: key{place: place}, start: w.start, end: w.end - 1, status: status}
+}
+
+// compare orders the drafts of one interface by what tells flows apart.
+func (d *draft) compare(o *draft) int {
+	return cmp.Or(
+		cmp.Compare(d.start, o.start),
+		d.Key.Compare(&o.Key),
+		cmp.Compare(d.action, o.action),
+		cmp.Compare(d.status, o.status),
+	)
+}
+
+// fill makes r the record of a draft at its interface.
+func (d *draft) fill(r *flowlog.Record, i *vpc.Interface) {
+	*r = flowlog.Record{Start: d.start, End: d.end}
+	setInterface(r, i)
+	if d.status != flowlog.OK {
+		r.SetStatus(d.status)
+		return
+	}
+	src, dst := d.Addrs()
+	r.LogStatus = flowlog.OK
+	r.Action = d.action
+	r.Direction = Direction(i.Side, d.Door)
+	r.Type = flowlog.IPv4
 	if src.Is6() {
 		r.Type = flowlog.IPv6
 	}
-	setOwnAddress(&r, i)
-	setInterface(&r, i)
-	return r
+	r.Protocol = int64(d.Protocol)
+	r.SrcPort, r.DstPort = int64(d.SrcPort), int64(d.DstPort)
+	r.SrcAddr, r.DstAddr = src, dst
+	r.PktSrcAddr, r.PktDstAddr = src, dst
+	r.Packets, r.Bytes = int64(d.Packets), int64(d.Bytes)
+	r.TCPFlags = int64(d.Flags)
+	r.RuleID, r.DropReason = int64(d.rule), d.reason
+	r.Missing.Add(encryptionStatus.Place()) // nobody here knows
+	setOwnAddress(r, i)
 }
 
-// statusRecord is a NODATA or SKIPDATA record: it stands for the whole interval.
-func statusRecord(i *vpc.Interface, status flowlog.LogStatus, w window) flowlog.Record {
-	r := flowlog.Record{LogStatus: status, Start: w.start, End: w.end - 1}
-	setInterface(&r, i)
-	return r
-}
+var encryptionStatus, _ = flowlog.FieldByName("encryption-status")
 
 func setInterface(r *flowlog.Record, i *vpc.Interface) {
 	r.AccountID = i.AccountID
@@ -86,30 +113,9 @@ func setOwnAddress(r *flowlog.Record, i *vpc.Interface) {
 
 // Direction is seen from the instance: what enters the host through the device
 // leaves the instance at its far end.
-func Direction(side vpc.Side, door policy.Door) flowlog.Direction {
+func Direction(side vpc.Side, door policy.Door) string {
 	if (side == vpc.Own) == (door == policy.Entering) {
 		return flowlog.Ingress
 	}
 	return flowlog.Egress
 }
-
-// sortRecords gives records a fixed order: by interface, then by what tells
-// flows apart.
-func sortRecords(rs []flowlog.Record) {
-	slices.SortFunc(rs, func(a, b flowlog.Record) int {
-		return cmp.Or(
-			cmp.Compare(a.InterfaceID, b.InterfaceID),
-			cmp.Compare(a.Start, b.Start),
-			compareAddr(a.PktSrcAddr, b.PktSrcAddr),
-			compareAddr(a.PktDstAddr, b.PktDstAddr),
-			cmp.Compare(a.Protocol, b.Protocol),
-			cmp.Compare(a.SrcPort, b.SrcPort),
-			cmp.Compare(a.DstPort, b.DstPort),
-			cmp.Compare(a.Direction, b.Direction),
-			cmp.Compare(a.Action, b.Action),
-			cmp.Compare(a.LogStatus, b.LogStatus),
-		)
-	})
-}
-
-func compareAddr(a, b netip.Addr) int { return a.Compare(b) }

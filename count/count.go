@@ -1,6 +1,8 @@
 package count
 
 import (
+	"bytes"
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -20,6 +22,18 @@ type Key struct {
 // Is6 reports whether the packet was IPv6.
 func (k *Key) Is6() bool {
 	return !netip.AddrFrom16(k.Src).Is4In6() || !netip.AddrFrom16(k.Dst).Is4In6()
+}
+
+// Compare orders keys by addresses, protocol, ports and door; not by interface.
+func (k *Key) Compare(o *Key) int {
+	return cmp.Or(
+		bytes.Compare(k.Src[:], o.Src[:]),
+		bytes.Compare(k.Dst[:], o.Dst[:]),
+		cmp.Compare(k.Protocol, o.Protocol),
+		cmp.Compare(k.SrcPort, o.SrcPort),
+		cmp.Compare(k.DstPort, o.DstPort),
+		cmp.Compare(k.Door, o.Door),
+	)
 }
 
 // Addrs returns the addresses, IPv4 ones in their short form.
@@ -93,4 +107,7 @@ type Swap struct {
 	Start, End time.Time // [Start, End)
 	Interfaces []Watched // ascending by Index
 	Flows      []Flow    // in no order; no key twice
+	// Reasons are the names of the flows' reasons, whose numbers differ between
+	// kernels: "NETFILTER_DROP".
+	Reasons map[uint16]string
 }

@@ -9,10 +9,10 @@ import (
 // Destination takes the records of one flow log. Its methods are safe for
 // concurrent use.
 type Destination interface {
-	// Add encodes records; they wait for Publish. It keeps no reference to
-	// them. What there is no room for is given up, oldest first, and counted
-	// in Stats().Lost.
-	Add(records []flowlog.Record)
+	// Add encodes a record; it waits for Publish. The record's version becomes
+	// that of the flow log's format; Add keeps no reference to it. What there is
+	// no room for is given up, oldest first, and counted in Stats().Lost.
+	Add(r *flowlog.Record)
 	// Publish delivers what waits. What it could not deliver goes on waiting:
 	// the error says what failed, Published what was done nevertheless.
 	Publish() (Published, error)

@@ -7,5 +7,6 @@
 //
 // One table, [Fields], names every field; formats, header lines, parsers and
 // query views are derived from it. Nothing in this package reads a clock, opens
-// a file or logs. It depends on the standard library alone.
+// a file or logs. It depends on the standard library and a
+// gzip alone.
 package flowlog

@@ -1,37 +1,69 @@
 package flowlog
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// Format is an ordered set of fields: what one line of a flow log holds.
-// The zero value is not a format; use [DefaultFormat], [ParseFormat] or
-// [FormatFromHeader]. A Format is immutable and safe for concurrent use.
+// Format is an ordered set of fields of one family: what one line of a flow log
+// holds. The zero value is not a format; use [DefaultFormat], [GatewayFormat],
+// [ParseFormat] or [FormatFromHeader]. A Format is immutable and safe for
+// concurrent use.
 type Format struct {
 	fields  []*Field
 	version int
+	family  Family
+	held    FieldSet // the fields as a set
+	missing FieldSet // numbers that no record of this format has
 }
 
-// DefaultFormat is the 14 fields of version 2, which is what a flow log has
-// when nobody asked for anything else.
-func DefaultFormat() Format {
-	var fs []*Field
+// DefaultFormat is the 14 fields of version 2, which is what a flow log of a
+// VPC, subnet or network interface has when nobody asked for anything else.
+func DefaultFormat() Format { return defaultFormat }
+
+// GatewayFormat is the default format of a transit gateway's flow logs: all of
+// their 36 fields.
+func GatewayFormat() Format { return gatewayFormat }
+
+var (
+	defaultFormat = newFormat(slices.DeleteFunc(pointers(), func(f *Field) bool { return f.Version != 2 }))
+	gatewayFormat = newFormat(func() []*Field {
+		fs := slices.DeleteFunc(pointers(), func(f *Field) bool { return f.gateway == 0 })
+		slices.SortFunc(fs, func(a, b *Field) int { return a.gateway - b.gateway })
+		return fs
+	}())
+)
+
+func pointers() []*Field {
+	fs := make([]*Field, len(fields))
 	for i := range fields {
-		if fields[i].Version == 2 {
-			fs = append(fs, &fields[i])
+		fs[i] = &fields[i]
+	}
+	return fs
+}
+
+// newFormat expects fields of one family, none twice.
+func newFormat(fs []*Field) Format {
+	f := Format{fields: fs, family: both, version: 2} // there was none before; extensions have none
+	for i := range fields {
+		if fields[i].number != nil {
+			f.missing.Add(i)
 		}
 	}
-	return newFormat(fs)
-}
-
-func newFormat(fs []*Field) Format {
-	f := Format{fields: fs}
 	for _, field := range fs {
 		f.version = max(f.version, field.Version)
+		f.family &= field.Family
+		f.held.Add(field.place)
+		f.missing[field.place>>6] &^= 1 << (field.place & 63)
 	}
 	return f
+}
+
+// FormatOf is the format of some fields by name. The error is a [*FormatError]
+// whose position is the place in names.
+func FormatOf(names ...string) (Format, error) {
+	return formatOf(names, both, func(i int) int { return i })
 }
 
 // FormatError says where a format string is wrong.
@@ -50,8 +82,12 @@ func (e *FormatError) Error() string {
 }
 
 // ParseFormat reads "${version} ${account-id} …": tokens separated by exactly
-// one space. The error is a [*FormatError].
-func ParseFormat(s string) (Format, error) {
+// one space, as CreateFlowLogs takes them. The error is a [*FormatError].
+func ParseFormat(s string) (Format, error) { return ParseFormatFor(both, s) }
+
+// ParseFormatFor is [ParseFormat] for flow logs of one family: fields of the
+// other one are errors.
+func ParseFormatFor(family Family, s string) (Format, error) {
 	if s == "" {
 		return Format{}, &FormatError{Msg: "the format is empty"}
 	}
@@ -60,7 +96,7 @@ func ParseFormat(s string) (Format, error) {
 	for pos := 0; ; {
 		rest := s[pos:]
 		if !strings.HasPrefix(rest, "${") {
-			return Format{}, &FormatError{Pos: pos, Msg: `want "${field}"`}
+			return Format{}, &FormatError{Pos: pos, Msg: notToken(rest)}
 		}
 		end := strings.IndexByte(rest, '}')
 		if end < 0 {
@@ -69,15 +105,26 @@ func ParseFormat(s string) (Format, error) {
 		names = append(names, rest[2:end])
 		at = append(at, pos+2)
 		pos += end + 1
-		if pos == len(s) {
-			break
+		if pos == len(s) || len(names) > len(fields) {
+			break // one name more than there are: one of them is wrong
 		}
 		if s[pos] != ' ' {
 			return Format{}, &FormatError{Pos: pos, Msg: "want one space between fields"}
 		}
 		pos++
 	}
-	return formatOf(names, func(i int) int { return at[i] })
+	return formatOf(names, family, func(i int) int { return at[i] })
+}
+
+// notToken is what is wrong where a token should begin.
+func notToken(rest string) string {
+	switch {
+	case rest == "":
+		return "a space at the end"
+	case rest[0] == ' ':
+		return "a second space between fields"
+	}
+	return `want "${field}"`
 }
 
 // FormatFromHeader reads the first line of a text object: field names separated
@@ -86,8 +133,8 @@ func FormatFromHeader(line string) (Format, error) {
 	if line == "" {
 		return Format{}, &FormatError{Msg: "the header line is empty"}
 	}
-	names := strings.Split(line, " ")
-	return formatOf(names, func(i int) int {
+	names := strings.SplitN(line, " ", len(fields)+2) // one of so many is wrong
+	return formatOf(names, both, func(i int) int {
 		pos := i // one space before each name
 		for _, n := range names[:i] {
 			pos += len(n)
@@ -96,133 +143,108 @@ func FormatFromHeader(line string) (Format, error) {
 	})
 }
 
-// IsHeader reports whether a line is a header rather than a record: it begins
-// with the name of a field.
-func IsHeader(line []byte) bool {
-	first := line
-	for i, c := range line {
-		if c == ' ' {
-			first = line[:i]
-			break
-		}
+func formatOf(names []string, family Family, pos func(int) int) (Format, error) {
+	if len(names) == 0 {
+		return Format{}, &FormatError{Msg: "no fields"}
 	}
-	_, ok := FieldByName(string(first))
-	return ok
-}
-
-func formatOf(names []string, pos func(int) int) (Format, error) {
 	var fs []*Field
-	seen := map[string]bool{}
+	var seen FieldSet
+	left := family
 	for i, n := range names {
 		f, ok := FieldByName(n)
 		switch {
 		case n == "":
 			return Format{}, &FormatError{Pos: pos(i), Msg: "a field without a name"}
 		case !ok:
-			return Format{}, &FormatError{Pos: pos(i), Msg: fmt.Sprintf("unknown field %q", n), Hint: nearestField(n)}
-		case seen[n]:
+			return Format{}, &FormatError{Pos: pos(i), Msg: fmt.Sprintf("unknown field %.60q", n), Hint: nearestField(n, left)}
+		case seen.Has(f.place):
 			return Format{}, &FormatError{Pos: pos(i), Msg: fmt.Sprintf("field %q stands there twice", n)}
+		case f.Family&left == 0:
+			return Format{}, &FormatError{Pos: pos(i), Msg: wrongFamily(f, left, fs)}
 		}
-		seen[n] = true
+		seen.Add(f.place)
+		left &= f.Family
 		fs = append(fs, f)
 	}
 	return newFormat(fs), nil
 }
 
-// Version is the record version of every record in this format.
+// wrongFamily says why f cannot stand beside the fields before it.
+func wrongFamily(f *Field, left Family, before []*Field) string {
+	msg := fmt.Sprintf("field %q is of %s flow logs", f.Name, familyName(f.Family))
+	for _, b := range before {
+		if b.Family == left {
+			return fmt.Sprintf("%s, %q before it of %s flow logs", msg, b.Name, familyName(left))
+		}
+	}
+	return fmt.Sprintf("%s, not of %s flow logs", msg, familyName(left))
+}
+
+func familyName(f Family) string {
+	if f == TransitGateway {
+		return "transit gateway"
+	}
+	return "VPC"
+}
+
+// Version is the record version of every record in this format: the highest
+// among its fields.
 func (f Format) Version() int { return f.version }
+
+// Family is what flow logs can have this format; both when it has only fields
+// that both have.
+func (f Format) Family() Family { return f.family }
 
 // Fields returns the fields in order. The caller must not change it.
 func (f Format) Fields() []*Field { return f.fields }
 
+// Has reports whether the field of this name is in the format.
+func (f Format) Has(name string) bool {
+	return slices.ContainsFunc(f.fields, func(g *Field) bool { return g.Name == name })
+}
+
+// ColumnType is the type of the column of field i of the format.
+func (f Format) ColumnType(i int) Type { return f.fields[i].TypeIn(f.family) }
+
 // IsZero reports whether f is the zero value, which is no format.
 func (f Format) IsZero() bool { return len(f.fields) == 0 }
 
+// Equal reports whether both have the same fields in the same order.
+func (f Format) Equal(g Format) bool { return slices.Equal(f.fields, g.fields) }
+
 // String is the format as CreateFlowLogs takes it; ParseFormat reads it back.
 func (f Format) String() string {
-	var b strings.Builder
-	for i, field := range f.fields {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString("${" + field.Name + "}")
+	if f.IsZero() {
+		return ""
 	}
-	return b.String()
+	return "${" + strings.Join(f.names(), "} ${") + "}"
 }
 
 // Header is the first line of a text object, without the line feed.
-func (f Format) Header() string {
+func (f Format) Header() string { return strings.Join(f.names(), " ") }
+
+func (f Format) names() []string {
 	names := make([]string, len(f.fields))
 	for i, field := range f.fields {
 		names[i] = field.Name
 	}
-	return strings.Join(names, " ")
+	return names
 }
 
-// AppendText appends the record as one line, without a line feed. It does not
-// allocate when dst has room.
-func (f Format) AppendText(dst []byte, r *Record) []byte {
-	for i, field := range f.fields {
-		if i > 0 {
-			dst = append(dst, ' ')
-		}
-		if r.LogStatus != OK && !field.kept {
-			dst = append(dst, '-')
-			continue
-		}
-		dst = field.append(dst, r)
-	}
-	return dst
-}
-
-// Errors of [Format.ParseText]; wrapped with the field and its text.
-var (
-	ErrFieldCount = errors.New("wrong number of fields")
-	ErrFieldValue = errors.New("not a value of this field")
-)
-
-// ParseText reads one line, without its line feed, into r, which it clears
-// first. Strings are copied out of line.
-func (f Format) ParseText(r *Record, line []byte) error {
-	*r = Record{}
-	n := 0
-	for rest := line; ; n++ {
-		text, after, more := cutSpace(rest)
-		if n == len(f.fields) {
-			return fmt.Errorf("%w: more than %d", ErrFieldCount, len(f.fields))
-		}
-		field := f.fields[n]
-		if len(text) != 1 || text[0] != '-' {
-			if err := field.parse(r, text); err != nil {
-				return fmt.Errorf("field %s: %w: %.40q", field.Name, err, text)
-			}
-		}
-		if !more {
-			break
-		}
-		rest = after
-	}
-	if n+1 != len(f.fields) {
-		return fmt.Errorf("%w: %d, want %d", ErrFieldCount, n+1, len(f.fields))
-	}
-	return nil
-}
-
-func cutSpace(b []byte) (text, after []byte, more bool) {
-	for i, c := range b {
-		if c == ' ' {
-			return b[:i], b[i+1:], true
-		}
-	}
-	return b, nil, false
-}
-
-// nearestField is the field whose name takes the fewest edits, if that is few.
-func nearestField(name string) string {
+// nearestField is the field of the family whose name takes the fewest edits, if
+// that is few. People write underscores and the names of Insights, too.
+func nearestField(name string, family Family) string {
 	best, at := "", len(name)/2+1
 	for i := range fields {
-		if d := editDistance(name, fields[i].Name); d < at {
-			best, at = fields[i].Name, d
+		f := &fields[i]
+		if f.Family&family == 0 || len(name) > 100 {
+			continue
+		}
+		if strings.EqualFold(name, f.Insights()) {
+			return f.Name
+		}
+		if d := editDistance(name, f.Name); d < at {
+			best, at = f.Name, d
 		}
 	}
 	return best

@@ -2,7 +2,7 @@
 // that a time range needs, and reads them into columns.
 //
 //	directory ─ List: pruned by key ─▶ []Object
-//	Object ─ inflate ─ lines ─ parser of its header ─▶ flowlog.Batch
+//	Object ─ flowlog.Chunks ─ flowlog.Parser ─▶ flowlog.Batch
 //	                     └─ what cannot be read is counted ─▶ Report
 //
 // Input is never trusted: memory is bounded whatever an object inflates to, a

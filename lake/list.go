@@ -26,8 +26,8 @@ type Object struct {
 // zero time leaves that side open. They come in the order of their slots.
 //
 // A directory is searched whatever prefix and layout the keys have; folders and
-// names that tell their time are pruned by it, other *.log.gz and *.log files
-// are always taken. Names that begin with a dot are never objects. A path that
+// names that tell their time are pruned by it, other *.log.gz, *.log and
+// *.parquet files are always taken. Names that begin with a dot are never objects. A path that
 // is a file is the one object, whatever its name. A missing path is an error
 // that matches fs.ErrNotExist.
 func List(path string, from, to time.Time) ([]Object, error) {
@@ -36,7 +36,7 @@ func List(path string, from, to time.Time) ([]Object, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		key, _ := flowlog.ParseObjectKey(path)
+		key, _ := flowlog.ParseObjectKey(filepath.Base(path)) // wherever it was copied to
 		return []Object{{Path: path, Slot: key.Slot}}, nil
 	}
 	l := lister{from: from, to: to}
@@ -89,7 +89,7 @@ func (l *lister) file(path, name string) {
 	case err == nil && !l.overlaps(key.Slot, key.Slot.Add(flowlog.SlotLength)):
 	case err == nil:
 		l.found = append(l.found, Object{Path: path, Slot: key.Slot})
-	case strings.HasSuffix(name, ".log.gz"), strings.HasSuffix(name, ".log"):
+	case strings.HasSuffix(name, ".log.gz"), strings.HasSuffix(name, ".log"), strings.HasSuffix(name, ".parquet"):
 		l.found = append(l.found, Object{Path: path})
 	}
 }

@@ -53,21 +53,22 @@ func TestList(t *testing.T) {
 	for _, name := range []string{
 		plainKey("2024-02-28T23:55"), plainKey("2024-02-29T00:00"), plainKey("2024-02-29T12:00"), plainKey("2024-03-01T00:00"),
 		"team/prefix/" + hiveKey("2024-02-29T12:05"), "team/prefix/" + hiveKey("2023-12-31T23:55"),
-		"by-hand/some.log", "by-hand/other.log.gz",
-		".weir-fl-1-1.tmp", ".hidden/x.log.gz", "AWSLogs/1/vpcflowlogs/r/2024/02/29/.x.log.gz", "readme.txt", "x.log.parquet",
+		"by-hand/some.log", "by-hand/other.log.gz", "by-hand/x.parquet",
+		".weir-fl-1-1.tmp", ".hidden/x.log.gz", "AWSLogs/1/vpcflowlogs/r/2024/02/29/.x.log.gz", "readme.txt", "x.csv",
+		strings.TrimSuffix(plainKey("2024-02-29T12:10"), "gz") + "parquet",
 	} {
 		touch(t, filepath.Join(dir, name))
 	}
-	byHand := []string{"by-hand/other.log.gz", "by-hand/some.log"}
+	byHand := []string{"by-hand/other.log.gz", "by-hand/some.log", "by-hand/x.parquet"}
 	for _, tt := range []struct {
 		name, from, to string
 		want           []string // the slots of those with a key
 	}{
-		{"everything", "", "", []string{"2023-12-31T23:55", "2024-02-28T23:55", "2024-02-29T00:00", "2024-02-29T12:00", "2024-02-29T12:05", "2024-03-01T00:00"}},
-		{"a leap day", "2024-02-29T00:00", "2024-03-01T00:00", []string{"2024-02-29T00:00", "2024-02-29T12:00", "2024-02-29T12:05"}},
+		{"everything", "", "", []string{"2023-12-31T23:55", "2024-02-28T23:55", "2024-02-29T00:00", "2024-02-29T12:00", "2024-02-29T12:05", "2024-02-29T12:10", "2024-03-01T00:00"}},
+		{"a leap day", "2024-02-29T00:00", "2024-03-01T00:00", []string{"2024-02-29T00:00", "2024-02-29T12:00", "2024-02-29T12:05", "2024-02-29T12:10"}},
 		{"inside a slot", "2024-02-29T12:03", "2024-02-29T12:04", []string{"2024-02-29T12:00"}},
 		{"the end is not in it", "2024-02-29T11:00", "2024-02-29T12:05", []string{"2024-02-29T12:00"}},
-		{"the slot's end is not in it", "2024-02-29T12:05", "2024-02-29T13:00", []string{"2024-02-29T12:05"}},
+		{"the slot's end is not in it", "2024-02-29T12:05", "2024-02-29T13:00", []string{"2024-02-29T12:05", "2024-02-29T12:10"}},
 		{"from", "2024-03-01T00:04", "", []string{"2024-03-01T00:00"}},
 		{"to", "", "2024-01-01T00:00", []string{"2023-12-31T23:55"}},
 		{"nothing", "2025-01-01T00:00", "", nil},
@@ -108,11 +109,18 @@ func TestListDoesNotOpenOtherDays(t *testing.T) {
 }
 
 func TestListOneFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "anything")
-	touch(t, path)
-	objects, err := lake.List(path, time.Time{}, time.Time{})
-	if err != nil || len(objects) != 1 || objects[0].Path != path {
-		t.Errorf("objects %v, %v", objects, err)
+	key := plainKey("2024-02-29T12:00")
+	for name, slot := range map[string]string{
+		"anything": "",
+		key:        "2024-02-29T12:00",
+		"AWSLogs/1/vpcflowlogs/r/2020/01/02" + key[strings.LastIndexByte(key, '/'):]: "2024-02-29T12:00", // somebody moved it
+	} {
+		path := filepath.Join(t.TempDir(), name)
+		touch(t, path)
+		objects, err := lake.List(path, time.Time{}, time.Time{})
+		if err != nil || len(objects) != 1 || objects[0].Path != path || !objects[0].Slot.Equal(at(slot)) {
+			t.Errorf("objects %v, %v", objects, err)
+		}
 	}
 }
 

@@ -3,22 +3,20 @@ package lake
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
+	"weir/flowlog"
 	"weir/query"
 )
-
-// maxProblems is how many problems a report lists of one object; all are counted.
-const maxProblems = 100
 
 // Scan reads objects as the parts of a query.Source and keeps account of what
 // could not be read.
 type Scan struct {
 	objects []Object
-	free    sync.Pool // of *parser
 
-	mu      sync.Mutex // guards reports
+	mu      sync.Mutex // guards what follows
+	free    []*memory  // of columns freeFor
+	freeFor []bool
 	reports []*objectReport
 }
 
@@ -35,22 +33,48 @@ func (s *Scan) Parts() int { return len(s.objects) }
 // Open begins to read object i. It does not fail: an object that cannot be
 // opened has no records and stands in the report.
 func (s *Scan) Open(i int, want []bool) (query.Reader, error) {
-	p, ok := s.free.Get().(*parser)
-	if !ok {
-		p = newParser()
-	}
-	r := &reader{scan: s, object: i, want: want, parser: p, buf: p.buf}
+	r := &reader{scan: s, object: i, memory: s.get(want)}
 	r.open(s.objects[i].Path)
 	return r, nil
 }
 
-// done keeps the fuller report of an object: a query may read it more than
-// once, or stop early.
-func (s *Scan) done(i int, r *objectReport) {
+// get takes memory for these columns.
+func (s *Scan) get(want []bool) *memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old := s.reports[i]; old == nil || old.seen() <= r.seen() {
-		s.reports[i] = r
+	if !slices.Equal(want, s.freeFor) {
+		s.free, s.freeFor = nil, slices.Clone(want)
+	}
+	if n := len(s.free); n > 0 {
+		m := s.free[n-1]
+		s.free = s.free[:n-1]
+		return m
+	}
+	return newMemory(s.freeFor)
+}
+
+func (s *Scan) put(m *memory) {
+	m.parser.Reset(flowlog.Format{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.Equal(m.want, s.freeFor) {
+		s.free = append(s.free, m)
+	}
+}
+
+// objectReport is the account of one object.
+type objectReport struct {
+	flowlog.Report
+	broke string // why it could not be read to its end, or ""
+}
+
+// done keeps the fuller report of an object: a query may read it more than
+// once, or stop early.
+func (s *Scan) done(i int, r *flowlog.Report, broke string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old := s.reports[i]; old == nil || old.Lines <= r.Lines {
+		s.reports[i] = &objectReport{*r, broke}
 	}
 }
 
@@ -96,35 +120,18 @@ func (s *Scan) Report() Report {
 			continue
 		}
 		sum.Objects++
-		sum.Records += r.records
-		sum.Malformed += r.malformed
-		if r.damaged {
+		sum.Records += r.Records
+		sum.Malformed += r.Malformed
+		for _, p := range r.Problems {
+			sum.Problems = append(sum.Problems, Problem{Path: s.objects[i].Path, Line: p.Line, Reason: p.Reason})
+		}
+		if r.broke != "" {
 			sum.Damaged++
+			sum.Problems = append(sum.Problems, Problem{Path: s.objects[i].Path, Reason: r.broke})
 		}
-		for _, p := range r.problems {
-			p.Path = s.objects[i].Path
-			sum.Problems = append(sum.Problems, p)
-		}
-		sum.UnknownFields = append(sum.UnknownFields, r.strangers...)
+		sum.UnknownFields = append(sum.UnknownFields, r.Unknown...)
 	}
-	slices.SortFunc(sum.UnknownFields, strings.Compare)
+	slices.Sort(sum.UnknownFields)
 	sum.UnknownFields = slices.Compact(sum.UnknownFields)
 	return sum
-}
-
-// objectReport is the account of one object.
-type objectReport struct {
-	records   int64
-	malformed int64
-	damaged   bool
-	strangers []string
-	problems  []Problem // without paths
-}
-
-func (r *objectReport) seen() int64 { return r.records + r.malformed }
-
-func (r *objectReport) add(line int, reason string) {
-	if len(r.problems) < maxProblems {
-		r.problems = append(r.problems, Problem{Line: line, Reason: reason})
-	}
 }

@@ -47,9 +47,10 @@ type Capture struct {
 	watched    map[weirDevice]*watched
 	indexes    indexes
 
-	started time.Time // beginning of the current epoch
-	waiting bool      // an earlier epoch's maps have not been released
-	read    bool      // … and have been handed out by Swap
+	reasons map[uint16]string // names of the kernel's drop reasons
+	started time.Time         // beginning of the current epoch
+	waiting bool              // an earlier epoch's maps have not been released
+	read    bool              // … and have been handed out by Swap
 	batch   batches
 }
 
@@ -91,6 +92,9 @@ func Open(cfg Config) (_ *Capture, err error) {
 		cfg:        cfg,
 		namespaces: map[uint32]*programs{},
 		watched:    map[weirDevice]*watched{},
+	}
+	if c.reasons, err = dropReasons(); err != nil {
+		return nil, &Error{"read the kernel's drop reasons", "", err, "use a kernel from 5.17 on, with BTF"}
 	}
 	if c.spec, err = loadWeir(); err != nil {
 		return nil, &Error{"read the programs", "", err, "this is a fault of the build"}

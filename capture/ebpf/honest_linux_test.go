@@ -190,11 +190,11 @@ func TestLossIsCounted(t *testing.T) {
 		for i := range s.Flows {
 			wantFlow(t, &s.Flows[i])
 		}
-		for _, r := range agg.Add(s) {
+		agg.Add(s, func(r *flowlog.Record) {
 			if r.LogStatus == flowlog.SkipData {
 				skips = append(skips, fmt.Sprintf("%s %d", r.InterfaceID, r.Start))
 			}
-		}
+		})
 	}
 	if diff := cmp.Diff(wantSkips, skips); diff != "" {
 		t.Errorf("SKIPDATA records (-want +got)\n%s", diff)

@@ -161,24 +161,37 @@ func tcxLinks() Requirement {
 
 func dropReason() Requirement {
 	r := Requirement{Name: "drop reasons", Next: "use a kernel from 5.17 on; without it no refusal is seen"}
-	spec, err := btf.LoadKernelSpec()
+	names, err := dropReasons()
 	if err != nil {
 		r.Detail = err.Error()
 		return r
 	}
-	var reasons *btf.Enum
-	if err := spec.TypeByName("skb_drop_reason", &reasons); err != nil {
-		r.Detail = "enum skb_drop_reason: " + err.Error()
-		return r
-	}
-	for _, v := range reasons.Values {
-		if v.Name == "SKB_DROP_REASON_NETFILTER_DROP" {
-			r.Met, r.Detail = true, fmt.Sprintf("NETFILTER_DROP is %d", v.Value)
+	for value, name := range names {
+		if name == "NETFILTER_DROP" {
+			r.Met, r.Detail = true, fmt.Sprintf("NETFILTER_DROP is %d", value)
 			return r
 		}
 	}
 	r.Detail = "the kernel has no SKB_DROP_REASON_NETFILTER_DROP"
 	return r
+}
+
+// dropReasons are the names of this kernel's enum skb_drop_reason, without what
+// they all begin with.
+func dropReasons() (map[uint16]string, error) {
+	spec, err := btf.LoadKernelSpec()
+	if err != nil {
+		return nil, err
+	}
+	var reasons *btf.Enum
+	if err := spec.TypeByName("skb_drop_reason", &reasons); err != nil {
+		return nil, fmt.Errorf("enum skb_drop_reason: %w", err)
+	}
+	names := make(map[uint16]string, len(reasons.Values))
+	for _, v := range reasons.Values {
+		names[uint16(v.Value)] = strings.TrimPrefix(v.Name, "SKB_DROP_REASON_")
+	}
+	return names, nil
 }
 
 func packetTag() Requirement {

@@ -44,11 +44,15 @@ func newRoot(s streams) *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for machines")
 
 	root.AddCommand(
+		newConvert(a),
+		newDDL(a),
+		newFields(a),
 		newQuery(a),
 		newVersion(a),
 	)
 	root.AddCommand(hostCommands(a)...)
 	checkArguments(root)
+	completeFormats(root)
 	return root
 }
 

@@ -120,7 +120,7 @@ func (s *station) run(ctx context.Context, lists <-chan []vpc.Interface) error {
 		err := loop.Run(ctx, lists)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.dest.Add(s.aggregator.Flush())
+		s.aggregator.Flush(s.dest.Add)
 		return err
 	})
 	group.Go(func() error {
@@ -190,7 +190,7 @@ func (s *station) take(swap *count.Swap) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tally(swap)
-	s.dest.Add(s.aggregator.Add(swap))
+	s.aggregator.Add(swap, s.dest.Add)
 	return nil
 }
 

@@ -15,7 +15,7 @@ type Config struct {
 	FlowLogID string // fl-…; one Publisher per flow log and bucket at a time
 	Format    flowlog.Format
 	// MaxObject closes an object and begins a new one, in compressed bytes;
-	// 0 is AWS's 75 MB. An object may pass it by one block's worth.
+	// 0 is AWS's 75 MB.
 	MaxObject int64
 	// MaxPending bounds what waits, in bytes of text; 0 is 256 MiB, which is
 	// some 2.4 million records of the default format.
@@ -24,12 +24,7 @@ type Config struct {
 	Now func() time.Time
 }
 
-const (
-	// maxObject is AWS's limit, by the archived Amazon VPC User Guide, "Flow log
-	// files"; the page of today names no figure.
-	maxObject  = 75 * 1000 * 1000
-	maxPending = 256 << 20
-)
+const maxPending = 256 << 20
 
 func (c Config) withDefaults() (Config, error) {
 	switch {
@@ -40,8 +35,12 @@ func (c Config) withDefaults() (Config, error) {
 	case c.Format.IsZero():
 		return c, errors.New("no format")
 	}
+	specimen := flowlog.ObjectKey{AccountID: c.AccountID, Region: c.Region, FlowLogID: c.FlowLogID}
+	if err := specimen.Check(); err != nil {
+		return c, err
+	}
 	if c.MaxObject == 0 {
-		c.MaxObject = maxObject
+		c.MaxObject = flowlog.MaxObjectBytes
 	}
 	if c.MaxPending == 0 {
 		c.MaxPending = maxPending

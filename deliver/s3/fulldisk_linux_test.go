@@ -56,10 +56,10 @@ func fillAndFree(t *testing.T, dir string) {
 	}
 	batch := records(5000, midday) // about 60 KiB compressed
 	for i := range batch {
-		batch[i].SrcPort, batch[i].Bytes = uint16(i*40503), uint64(i)*2654435761%100_000
+		batch[i].SrcPort, batch[i].Bytes = int64(uint16(i*40503)), int64(i)*2654435761%100_000
 		batch[i].End += int64(i % int(5*time.Minute/time.Second))
 	}
-	p.Add(batch)
+	addAll(p, batch)
 	_, err = p.Publish()
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "5000 records") {
 		t.Errorf("error %v, want that of a full disk and what waits", err)

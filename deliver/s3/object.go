@@ -73,8 +73,13 @@ func (p *Publisher) writeObject(slot time.Time, blocks []*block) (o deliver.Obje
 	return deliver.Object{Key: key, Bytes: size}, n, nil
 }
 
-// compress writes the header line and blocks until the object is full; size is
-// compressed, hash is of the text.
+// room is what one more block can add to an object at most: its own text, what
+// the compressor still holds (some 64 KiB), and their frames. Text that cannot be
+// compressed comes near it.
+const room = 2 * blockSize
+
+// compress writes the header line and as many blocks as surely fit, but at least
+// one; size is compressed, hash is of the text.
 func (p *Publisher) compress(w io.Writer, blocks []*block) (size int64, hash uint32, n int, err error) {
 	counted := &counter{w: w}
 	zip, err := gzip.NewWriterLevel(counted, gzipLevel)
@@ -85,7 +90,7 @@ func (p *Publisher) compress(w io.Writer, blocks []*block) (size int64, hash uin
 	if _, err := io.WriteString(text, p.cfg.Format.Header()+"\n"); err != nil {
 		return 0, 0, 0, err
 	}
-	for n < len(blocks) && (n == 0 || counted.n < p.cfg.MaxObject) {
+	for n < len(blocks) && (n == 0 || counted.n+room <= p.cfg.MaxObject) {
 		if _, err := text.Write(blocks[n].text); err != nil {
 			return 0, 0, 0, err
 		}

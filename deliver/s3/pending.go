@@ -58,7 +58,7 @@ func worth(r *flowlog.Record) deliver.Lost {
 	if r.LogStatus != flowlog.OK {
 		return deliver.Lost{Records: 1}
 	}
-	return deliver.Lost{Records: 1, Packets: r.Packets, Bytes: r.Bytes}
+	return deliver.Lost{Records: 1, Packets: uint64(r.Packets), Bytes: uint64(r.Bytes)}
 }
 
 // giveUp removes the oldest block and returns what is lost with it; false when

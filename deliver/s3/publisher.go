@@ -42,17 +42,12 @@ func New(cfg Config) (*Publisher, error) {
 	return p, nil
 }
 
-// Add encodes records for the slots of their ends.
-func (p *Publisher) Add(records []flowlog.Record) {
+// Add encodes a record for the slot of its end.
+func (p *Publisher) Add(r *flowlog.Record) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	version := uint8(p.cfg.Format.Version())
-	var r flowlog.Record // one for all: it escapes to the field table's functions
-	for i := range records {
-		r = records[i]
-		r.Version = version
-		p.waiting.add(flowlog.Slot(r.End), &r, p.cfg.Format)
-	}
+	r.Version = int64(p.cfg.Format.Version())
+	p.waiting.add(flowlog.Slot(r.End), r, p.cfg.Format)
 	p.boundLocked()
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -28,8 +29,8 @@ func record(n int, end time.Time) flowlog.Record {
 	return flowlog.Record{
 		AccountID: "123456789012", InterfaceID: "eni-0a1b2c3d4e5f60718",
 		SrcAddr: netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}), DstAddr: netip.AddrFrom4([4]byte{203, 0, 113, byte(n * 7)}),
-		SrcPort: uint16(1024 + n*31), DstPort: 443, Protocol: 6,
-		Packets: uint64(n%50 + 1), Bytes: uint64(n%50+1) * 613, Start: end.Unix() - 30, End: end.Unix(), Action: flowlog.Accept,
+		SrcPort: int64(uint16(1024 + n*31)), DstPort: 443, Protocol: 6,
+		Packets: int64(n%50 + 1), Bytes: int64(n%50+1) * 613, LogStatus: flowlog.OK, Start: end.Unix() - 30, End: end.Unix(), Action: flowlog.Accept,
 	}
 }
 
@@ -39,6 +40,12 @@ func records(n int, end time.Time) []flowlog.Record {
 		all[i] = record(i, end)
 	}
 	return all
+}
+
+func addAll(p *Publisher, rs []flowlog.Record) {
+	for i := range rs {
+		p.Add(&rs[i])
+	}
 }
 
 func config(dir string) Config {
@@ -106,7 +113,7 @@ func files(t testing.TB, dir string) (all []string) {
 func TestPublishLaysOutAsAWS(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "buckets", "flow")
 	p := newPublisher(t, config(dir))
-	p.Add([]flowlog.Record{
+	addAll(p, []flowlog.Record{
 		record(1, midday.Add(-time.Second)), // 11:59:59
 		record(2, midday),                   // 12:00:00
 		record(3, midday.Add(299*time.Second)),
@@ -163,7 +170,7 @@ func TestObjectsNeverMeet(t *testing.T) {
 	dir := t.TempDir()
 	for range 3 {
 		p := newPublisher(t, config(dir)) // as after a restart
-		p.Add(records(5, midday))
+		addAll(p, records(5, midday))
 		publish(t, p)
 	}
 	if all := files(t, dir); len(all) != 3 {
@@ -177,7 +184,7 @@ func TestLargeSlotBecomesSeveralObjects(t *testing.T) {
 	cfg.MaxObject = 10_000
 	p := newPublisher(t, cfg)
 	const n = 10_000 // about 1 MB of text, four blocks
-	p.Add(records(n, midday))
+	addAll(p, records(n, midday))
 	done := publish(t, p)
 	if len(done.Objects) < 3 || done.Records != n {
 		t.Errorf("%d objects with %d records, want several with %d", len(done.Objects), done.Records, n)
@@ -190,6 +197,28 @@ func TestLargeSlotBecomesSeveralObjects(t *testing.T) {
 	}
 	if len(seen) != n {
 		t.Errorf("%d different lines in the objects, want %d", len(seen), n)
+	}
+}
+
+// An object is closed before it passes its bound, not after.
+func TestObjectsStayWithinTheirBound(t *testing.T) {
+	cfg := config(t.TempDir())
+	cfg.MaxObject = 3 * room / 2
+	p := newPublisher(t, cfg)
+	batch := records(60_000, midday)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for i := range batch { // hard to compress
+		batch[i].InterfaceID = fmt.Sprintf("eni-%016x", rnd.Uint64())
+	}
+	addAll(p, batch)
+	done := publish(t, p)
+	if len(done.Objects) < 3 || done.Records != int64(len(batch)) {
+		t.Errorf("%d objects with %d records, want several with %d", len(done.Objects), done.Records, len(batch))
+	}
+	for i, o := range done.Objects {
+		if o.Bytes > cfg.MaxObject || i < len(done.Objects)-1 && o.Bytes < cfg.MaxObject-room {
+			t.Errorf("object of %d bytes, want at most %d, and not closed before %d", o.Bytes, cfg.MaxObject, cfg.MaxObject-room)
+		}
 	}
 }
 
@@ -214,7 +243,7 @@ func TestFullDiskLosesNothing(t *testing.T) {
 		f, err := createTemp(dir, pattern)
 		return tight{f, &left}, err
 	}
-	p.Add(records(1000, midday))
+	addAll(p, records(1000, midday))
 	for range 2 {
 		_, err := p.Publish()
 		if !errors.Is(err, syscall.ENOSPC) {
@@ -234,7 +263,7 @@ func TestFullDiskLosesNothing(t *testing.T) {
 		t.Errorf("stats %+v", s)
 	}
 	left = 1 << 30
-	p.Add(records(1, midday))
+	addAll(p, records(1, midday))
 	if done := publish(t, p); done.Records != 1001 || p.Stats().LastError != nil {
 		t.Errorf("then published %+v, stats %+v", done, p.Stats())
 	}
@@ -251,7 +280,7 @@ func TestOneBadFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := newPublisher(t, config(dir))
-	p.Add([]flowlog.Record{record(1, midday), record(2, midday.AddDate(0, 0, 1))})
+	addAll(p, []flowlog.Record{record(1, midday), record(2, midday.AddDate(0, 0, 1))})
 	done, err := p.Publish()
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Path != filepath.Join(blocked, "29") || e.Waiting != 1 || e.Hint() == "" {
@@ -300,7 +329,7 @@ func TestBoundedPendingCountsWhatIsLost(t *testing.T) {
 		for i := range batch {
 			added.Add(worth(&batch[i]))
 		}
-		p.Add(batch)
+		addAll(p, batch)
 		if s := p.Stats(); s.PendingBytes > cfg.MaxPending {
 			t.Fatalf("minute %d: %d bytes wait, want at most %d", minute, s.PendingBytes, cfg.MaxPending)
 		}
@@ -318,7 +347,7 @@ func TestBoundedPendingCountsWhatIsLost(t *testing.T) {
 		}
 		for _, line := range lines(t, dir, o.Key)[1:] {
 			var r flowlog.Record
-			if err := cfg.Format.ParseText(&r, []byte(line)); err != nil {
+			if err := cfg.Format.ParseText(&r, line); err != nil {
 				t.Fatal(err)
 			}
 			got.Add(worth(&r))
@@ -350,15 +379,15 @@ func TestNewRefuses(t *testing.T) {
 func BenchmarkPublish(b *testing.B) {
 	batch := records(100_000, midday)
 	for i := range batch {
-		batch[i].SrcPort = uint16(i * 40503) // as in life, hard to compress
+		batch[i].SrcPort = int64(uint16(i * 40503)) // as in life, hard to compress
 		batch[i].End += int64(i % 60)
-		batch[i].Bytes = uint64(i * 2654435761 % 100_000)
+		batch[i].Bytes = int64(i * 2654435761 % 100_000)
 	}
 	p := newPublisher(b, config(b.TempDir()))
 	b.ReportAllocs()
 	var text, stored int64
 	for b.Loop() {
-		p.Add(batch)
+		addAll(p, batch)
 		text += p.Stats().PendingBytes
 		stored += publish(b, p).Bytes
 	}

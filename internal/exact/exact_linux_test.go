@@ -62,7 +62,8 @@ type reader struct {
 	r       *rig
 	cfg     ebpf.Config
 	capture *ebpf.Capture
-	records []flowlog.Record
+	totals  map[side]*totals
+	records int
 	agg     *aggregate.Aggregator
 	swaps   int
 	flows   int
@@ -94,7 +95,7 @@ func (rd *reader) swap() *count.Swap {
 	begin := time.Now()
 	s, err := rd.capture.Swap()
 	rd.r.must(err)
-	rd.records = append(rd.records, rd.agg.Add(s)...)
+	rd.agg.Add(s, rd.keep)
 	rd.r.must(rd.capture.Release())
 	rd.slowest = max(rd.slowest, time.Since(begin))
 	rd.swaps++
@@ -107,12 +108,33 @@ func (rd *reader) swap() *count.Swap {
 	return s
 }
 
+// keep adds a record to the totals of its side.
+func (rd *reader) keep(rec *flowlog.Record) {
+	rd.records++
+	if rec.LogStatus == flowlog.SkipData {
+		rd.t.Errorf("SKIPDATA at %s", rec.InterfaceID)
+	}
+	if rec.LogStatus != flowlog.OK {
+		return
+	}
+	s := side{rec.InterfaceID, rec.Direction}
+	if rd.totals[s] == nil {
+		rd.totals[s] = &totals{}
+	}
+	into := &rd.totals[s].accepted
+	if rec.Action == flowlog.Reject {
+		into = &rd.totals[s].rejected
+	}
+	into.packets += uint64(rec.Packets)
+	into.bytes += uint64(rec.Bytes)
+}
+
 // restart ends the reader, leaves the kernel counting for a moment, and begins
 // another one.
 func (rd *reader) restart() {
 	rd.t.Helper()
 	rd.swap()
-	rd.records = append(rd.records, rd.agg.Flush()...)
+	rd.agg.Flush(rd.keep)
 	rd.r.must(rd.capture.Close(true))
 	time.Sleep(500 * time.Millisecond)
 	rd.open()
@@ -147,7 +169,7 @@ func (rd *reader) look() {
 }
 
 func compare(t *testing.T, r *rig, traffic run) {
-	rd := &reader{t: t, r: r, cfg: ebpf.Config{RunDir: filepath.Join(t.TempDir(), "run")}}
+	rd := &reader{t: t, r: r, totals: map[side]*totals{}, cfg: ebpf.Config{RunDir: filepath.Join(t.TempDir(), "run")}}
 	rd.open()
 	closed := false
 	defer func() {
@@ -179,7 +201,7 @@ func compare(t *testing.T, r *rig, traffic run) {
 	for _, ref := range r.refusals {
 		refused0[ref.ns] = r.counters(ref.ns)
 	}
-	rd.records, rd.swaps, rd.flows = nil, 0, 0
+	rd.totals, rd.records, rd.swaps, rd.flows = map[side]*totals{}, 0, 0, 0
 	rd.agg = aggregate.New(aggregate.Config{Interval: 2 * time.Second, Topology: rd})
 
 	// Traffic, with a swap at least every second and a restart in the middle.
@@ -203,31 +225,13 @@ func compare(t *testing.T, r *rig, traffic run) {
 		wait()
 	}
 	rd.quiet()
-	rd.records = append(rd.records, rd.agg.Flush()...)
+	rd.agg.Flush(rd.keep)
 	if rd.swaps < 20 && !testing.Short() {
 		t.Errorf("%d swaps, want at least 20", rd.swaps)
 	}
-	t.Logf("%d swaps, one restart, %d flows, %d records, slowest swap %v", rd.swaps, rd.flows, len(rd.records), rd.slowest.Round(time.Millisecond))
+	t.Logf("%d swaps, one restart, %d flows, %d records, slowest swap %v", rd.swaps, rd.flows, rd.records, rd.slowest.Round(time.Millisecond))
 
-	got := map[side]*totals{}
-	for _, rec := range rd.records {
-		if rec.LogStatus == flowlog.SkipData {
-			t.Errorf("SKIPDATA at %s", rec.InterfaceID)
-		}
-		if rec.LogStatus != flowlog.OK {
-			continue
-		}
-		s := side{rec.InterfaceID, rec.Direction}
-		if got[s] == nil {
-			got[s] = &totals{}
-		}
-		into := &got[s].accepted
-		if rec.Action == flowlog.Reject {
-			into = &got[s].rejected
-		}
-		into.packets += rec.Packets
-		into.bytes += rec.Bytes
-	}
+	got := rd.totals
 	refused := map[side]sum{}
 	for _, ref := range r.refusals {
 		now := r.counters(ref.ns)[ref.counter]

@@ -13,7 +13,6 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"weir/flowlog"
 	"weir/netns"
 	"weir/vpc"
 )
@@ -42,7 +41,7 @@ type wire struct {
 // side is one direction of one interface.
 type side struct {
 	id  string
-	dir flowlog.Direction
+	dir string
 }
 
 // refusal is a named nft counter at a refusing rule. nft counts a datagram that

@@ -7,6 +7,7 @@ type kind string
 
 const (
 	core    kind = "core"    // types, formats, arithmetic: no I/O, no clock, no goroutine
+	codec   kind = "codec"   // another form of the core's types, by somebody's library; does no I/O, adapters share it
 	ground  kind = "ground"  // a thin cover of the operating system that knows nothing of Weir; adapters share it
 	adapter kind = "adapter" // the kernel, a database, a network: one side effect per room
 	command kind = "command" // flags and wiring, tests of the whole; imports everything, is imported by nobody
@@ -22,7 +23,8 @@ type room struct {
 // find their rules waiting.
 var rooms = []room{
 	{"flowlog", core},
-	{"flowlog/parquet", adapter},
+	{"flowlog/ddl", core},
+	{"flowlog/parquet", codec},
 	{"vpc", core},
 	{"vpc/discover", adapter},
 	{"policy", core},
@@ -41,6 +43,7 @@ var rooms = []room{
 	{"awsapi", adapter},
 	{"logstore", adapter},
 	{"lake", adapter},
+	{"convert", adapter},
 	{"query", core},
 	{"query/insights", core},
 	{"query/athena", core},

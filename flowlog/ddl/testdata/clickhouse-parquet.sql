@@ -1,0 +1,41 @@
+-- ClickHouse: flow logs as Parquet, version 2, 14 fields.
+CREATE TABLE IF NOT EXISTS `vpc_flow_logs`
+(
+    `version` Int32,
+    `account_id` LowCardinality(String),
+    `interface_id` LowCardinality(String),
+    `srcaddr` String,
+    `dstaddr` String,
+    `srcport` Nullable(Int32),
+    `dstport` Nullable(Int32),
+    `protocol` Nullable(Int32),
+    `packets` Nullable(Int64),
+    `bytes` Nullable(Int64),
+    `start` Int64,
+    `end` Int64,
+    `action` LowCardinality(String),
+    `log_status` LowCardinality(String)
+)
+ENGINE = MergeTree
+ORDER BY (`interface_id`, `start`);
+
+-- Run it once for each batch of objects: it does not notice what it has read.
+INSERT INTO `vpc_flow_logs`
+SELECT *
+FROM s3('s3://my-flow-logs-bucket/vpc-flow-logs/AWSLogs/123456789012/vpcflowlogs/us-east-1/**/*.log.parquet', 'Parquet',
+        '
+         `version` Int32,
+         `account_id` LowCardinality(String),
+         `interface_id` LowCardinality(String),
+         `srcaddr` String,
+         `dstaddr` String,
+         `srcport` Nullable(Int32),
+         `dstport` Nullable(Int32),
+         `protocol` Nullable(Int32),
+         `packets` Nullable(Int64),
+         `bytes` Nullable(Int64),
+         `start` Int64,
+         `end` Int64,
+         `action` LowCardinality(String),
+         `log_status` LowCardinality(String)
+        ');

@@ -25,10 +25,10 @@
 // A file may be hostile. Reading takes at most 512 MiB for all pages and
 // dictionaries of a [Reader] together, 64 MiB for one page, 32 MiB for the
 // footer and a small multiple of it for what is kept of it; more than 4096
-// columns, nesting in a field's column and encryption are refused. An error names the part of the
-// file, the row group and the column. Values are streamed, so that the work
-// done for a batch is bounded too, but a small file may rightly say that it has
-// very many equal rows: whoever reads it decides how many to take.
+// columns, nesting in a field's column and encryption are refused. An error
+// names the part of the file, the row group and the column. Values are streamed:
+// a small file may rightly say that it has very many equal rows, and whoever
+// reads it decides how many to take.
 //
 // Sources: Apache Parquet format 2.12 (parquet.thrift, Encodings.md,
 // BloomFilter.md, PageIndex.md); Amazon VPC User Guide, "Flow log files". AWS

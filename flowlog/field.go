@@ -76,6 +76,9 @@ func (f *Field) Extension() bool { return f.Version == 0 }
 // Address reports whether the values are IP addresses.
 func (f *Field) Address() bool { return f.address != nil }
 
+// Bounds are the least and the largest value of a number's field.
+func (f *Field) Bounds() (least, most int64) { return f.min, f.max }
+
 // Column is the field's column name in Parquet, Athena and the query views:
 // the name with underscores.
 func (f *Field) Column() string { return strings.ReplaceAll(f.Name, "-", "_") }

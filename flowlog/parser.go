@@ -215,7 +215,7 @@ func (p *Parser) record(line []byte) (reason string) {
 				c.dst.Ints[row], c.dst.Null[row] = v, dash
 			}
 		case kindAddress:
-			if !isAddress(t) && !isDash(t) {
+			if !IsAddress(t) && !isDash(t) {
 				return wrong(c.field, t, notAddress)
 			}
 			fallthrough
@@ -229,7 +229,9 @@ func (p *Parser) record(line []byte) (reason string) {
 	return ""
 }
 
-func isAddress(t []byte) bool {
+// IsAddress reports whether a text can be the value of an address field, apart
+// from "-".
+func IsAddress(t []byte) bool {
 	if _, ok := parseIPv4(t); ok {
 		return true
 	}

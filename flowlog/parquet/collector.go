@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -70,7 +71,7 @@ func (c *Collector) Reset() {
 
 // Add takes a batch's rows and copies what it needs of them. A column of the
 // format that the batch does not have is NULL, or "-" for a string. It fails
-// for a value that no record can have: a number that is negative or does not fit
+// for a value that no record can have: a number out of its field's bounds
 // its column, a string that is not UTF-8, has a space or a control character or
 // more than 1 MiB.
 func (c *Collector) Add(b *flowlog.Batch) error {
@@ -214,6 +215,9 @@ func (c *column) text(v []byte) (id uint32, err error) {
 	if why := refuseText(v); why != "" {
 		return id, fmt.Errorf("%.60q %s", v, why)
 	}
+	if c.slot.field.Address() && !bytes.Equal(v, noValue) && !flowlog.IsAddress(v) {
+		return id, fmt.Errorf("%.60q is not an IP address", v)
+	}
 	switch size := len(c.texts.text); {
 	case size > maxText:
 		return id, fmt.Errorf("its strings take more than %d MiB in one row group", maxText>>20)
@@ -285,12 +289,8 @@ func (c *column) number(v int64, isNull bool) (id uint32, err error) {
 	} else {
 		id = c.numbers.add(v)
 	}
-	switch {
-	case !fresh:
-	case v < 0:
-		return id, fmt.Errorf("%d is negative", v)
-	case c.slot.kind == flowlog.Int32 && v > math.MaxInt32:
-		return id, fmt.Errorf("%d does not fit INT32", v)
+	if least, most := c.slot.field.Bounds(); fresh && (v < least || v > most) {
+		return id, fmt.Errorf("%d is not in %d to %d", v, least, most)
 	}
 	return id, nil
 }

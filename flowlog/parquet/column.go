@@ -25,7 +25,8 @@ type columnReader struct {
 	values values
 
 	dictionary
-	limit int64 // largest number that fits the field
+	least, limit int64 // of the field's numbers
+	address      bool  // its values are addresses
 
 	present [flowlog.BatchRows]uint32 // definition levels of some rows
 	ids     [flowlog.BatchRows]uint32
@@ -55,11 +56,10 @@ type dictionary struct {
 }
 
 func newColumnReader(f *file, s *source, mem *memory, unpack *decompressor) *columnReader {
-	c := &columnReader{source: s, mem: mem, unpack: unpack, limit: 1<<63 - 1}
+	field := &flowlog.Fields()[s.place]
+	c := &columnReader{source: s, mem: mem, unpack: unpack, address: field.Address()}
+	c.least, c.limit = field.Bounds()
 	c.in = window{in: f.in, mem: mem}
-	if s.kind == flowlog.Int32 {
-		c.limit = 1<<31 - 1
-	}
 	return c
 }
 

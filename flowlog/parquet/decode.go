@@ -165,11 +165,20 @@ func (c *columnReader) check(spans []flowlog.Span, text *textBuffer) (refused bo
 			spans[i] = noSpan
 			continue
 		}
-		if refuseText(text.of(s)) != "" {
+		if c.refuse(text.of(s)) != "" {
 			refused = true
 		}
 	}
 	return refused
+}
+
+// refuse says why a record cannot have a text in this column, or "".
+func (c *columnReader) refuse(v []byte) string {
+	why := refuseText(v)
+	if why == "" && c.address && string(v) != "-" && !flowlog.IsAddress(v) {
+		why = "is not an IP address"
+	}
+	return why
 }
 
 // plainTexts reads strings that are not in a dictionary into the text buffer.
@@ -267,7 +276,7 @@ func (v *values) prefixed(dst []flowlog.Span, text *textBuffer) error {
 }
 
 // numbers reads numbers for a number field. A number that the field cannot have
-// comes out as one that is negative or beyond the limit, and sets suspect.
+// comes out as one that is out of the field's bounds, and sets suspect.
 func (c *columnReader) numbers(dst []int64, nulls []bool, text *textBuffer) error {
 	switch {
 	case c.values.encoding == encodingRLEDictionary:
@@ -349,9 +358,9 @@ func (c *columnReader) plainNumbers(dst []int64) error {
 			dst[i] = int64(uint32(dst[i]))
 		}
 	}
-	var all int64 // negative when one is negative or beyond the limit
+	var all int64 // negative when one is out of the field's bounds
 	for _, n := range dst {
-		all |= n | (c.limit - n)
+		all |= n | (n - c.least) | (c.limit - n)
 	}
 	c.suspect = c.suspect || all < 0
 	return nil
@@ -369,7 +378,7 @@ func (c *columnReader) parse(dst []int64, nulls []bool, spans []flowlog.Span, te
 			continue
 		}
 		dst[i] = parseNumber(v)
-		if dst[i] < 0 || dst[i] > c.limit {
+		if dst[i] < c.least || dst[i] > c.limit {
 			c.suspect = true
 		}
 	}

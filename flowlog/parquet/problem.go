@@ -31,10 +31,10 @@ type refusal struct {
 func (c *columnReader) appendRefusals(dst []refusal, col *flowlog.Column, n int, text *textBuffer) []refusal {
 	for row := range n {
 		if c.source.kind == flowlog.String {
-			if refuseText(text.of(col.Spans[row])) != "" {
+			if c.refuse(text.of(col.Spans[row])) != "" {
 				dst = append(dst, refusal{row, c})
 			}
-		} else if v := col.Ints[row]; !col.Null[row] && (v < 0 || v > c.limit) {
+		} else if v := col.Ints[row]; !col.Null[row] && (v < c.least || v > c.limit) {
 			dst = append(dst, refusal{row, c})
 		}
 	}
@@ -45,7 +45,7 @@ func (c *columnReader) appendRefusals(dst []refusal, col *flowlog.Column, n int,
 func (c *columnReader) reason(col *flowlog.Column, row int, text *textBuffer) string {
 	if c.source.kind == flowlog.String {
 		v := text.of(col.Spans[row])
-		return fmt.Sprintf("%.60q %s", v, refuseText(v))
+		return fmt.Sprintf("%.60q %s", v, c.refuse(v))
 	}
 	v := col.Ints[row]
 	switch {
@@ -56,7 +56,7 @@ func (c *columnReader) reason(col *flowlog.Column, row int, text *textBuffer) st
 	case v < 0:
 		return fmt.Sprintf("%d is negative", v)
 	}
-	return fmt.Sprintf("%d does not fit %s", v, physicals[physicalOf(c.source.kind)])
+	return fmt.Sprintf("%d is not in %d to %d", v, c.least, c.limit)
 }
 
 // leaveOut takes the refused rows out of the batch, of which the first is row

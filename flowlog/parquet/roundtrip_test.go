@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -46,7 +47,7 @@ func randomBatch(t *rapid.T, f flowlog.Format) *flowlog.Batch {
 		seed = seed*6364136223846793005 + 1442695040888963407
 		return int(seed >> 33 % uint64(n))
 	}
-	for i, field := range f.Fields() {
+	for _, field := range f.Fields() {
 		c := &b.Columns[field.Place()]
 		distinct := []int{1, 1, 2, 5, 300, math.MaxInt32}[next(6)]
 		nulls := []int{0, 0, 2, 50}[next(4)]
@@ -54,27 +55,28 @@ func randomBatch(t *rapid.T, f flowlog.Format) *flowlog.Batch {
 			*c = flowlog.Column{}
 			continue
 		}
-		most := math.MaxInt64
-		if f.ColumnType(i) == flowlog.Int32 {
-			most = math.MaxInt32
-		}
+		least, most := field.Bounds()
 		base := next(3) * next(math.MaxInt32)
 		for row := range b.Rows {
 			none := nulls > 0 && next(nulls) == 0
 			if field.Type != flowlog.String {
 				c.Ints[row], c.Null[row] = 0, none
 				if !none {
-					c.Ints[row] = int64((base + next(distinct)) & most)
+					c.Ints[row] = max(least, int64(base+next(distinct))&most)
 					if next(100) == 0 {
-						c.Ints[row] = int64(most)
+						c.Ints[row] = most
 					}
 				}
 				continue
 			}
 			begin := uint32(len(b.Text))
-			if none {
+			switch {
+			case none:
 				b.Text = append(b.Text, '-')
-			} else {
+			case field.Address():
+				n := uint32(next(distinct))
+				b.Text = netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}).AppendTo(b.Text)
+			default:
 				b.Text = append(b.Text, []string{"10.0.0.", "ß", "", "arn:aws:ecs:eu-central-1:123456789012:cluster/"}[next(4)]...)
 				for n := next(distinct) + 1; n > 0; n /= 26 {
 					b.Text = append(b.Text, byte('a'+n%26))
@@ -296,6 +298,7 @@ func TestMalformedRowsAreListed(t *testing.T) {
 		{"10.0.0.1", nil, 7, number(-7), "7", "7", 6},
 		{"10.0.0.1", nil, 8, nil, "8e3", "8", 6},
 		{"10.0.0.1", nil, 9, number(9), "9", "99999999999999999999", 6},
+		{"10.0.0.256", nil, 6, number(6), "6", "6", 6},
 		{"\x00", text("x y"), 10, number(-10), "", "+1", 6},
 		{"10.0.0.1", nil, 11, number(11), "11", "11", 1 << 63},
 		{"10.0.0.2", text("eu-1"), 12, nil, "12", "12", 17},
@@ -314,18 +317,19 @@ func TestMalformedRowsAreListed(t *testing.T) {
 		`row 2, column srcaddr: "10.0 .0.1" has a space in it`,
 		`row 4, column region: "eu\n1" has a control character in it`,
 		`row 5, column region: "eu\xff1" is not UTF-8`,
-		`row 6, column srcport: 1099511627776 does not fit INT32`,
+		`row 6, column srcport: 1099511627776 is not in 0 to 65535`,
 		`row 7, column bytes: -7 is negative`,
 		`row 8, column packets: the text is not a decimal number of at most 63 bits`,
 		`row 9, column start: the text is not a decimal number of at most 63 bits`,
-		`row 10, column srcaddr: "\x00" has a control character in it`,
-		`row 11, column protocol: 9223372036854775808 does not fit 63 bits`,
+		`row 10, column srcaddr: "10.0.0.256" is not an IP address`,
+		`row 11, column srcaddr: "\x00" has a control character in it`,
+		`row 12, column protocol: 9223372036854775808 does not fit 63 bits`,
 	}
 	if diff := cmp.Diff(want, problems); diff != "" {
 		t.Error(diff)
 	}
-	if r.Malformed() != 9 {
-		t.Errorf("%d malformed, want 9", r.Malformed())
+	if r.Malformed() != 10 {
+		t.Errorf("%d malformed, want 10", r.Malformed())
 	}
 }
 
@@ -347,11 +351,12 @@ func TestWriterRefuses(t *testing.T) {
 	f := mustFormat(t, "srcaddr srcport")
 	addr, port := f.Fields()[0].Place(), f.Fields()[1].Place()
 	for want, change := range map[string]func(b *flowlog.Batch){
-		`parquet: column srcaddr: "a b" has a space in it`: func(b *flowlog.Batch) { b.Text = []byte("a b"); b.Columns[addr].Spans[1].End = 3 },
-		`parquet: column srcaddr: "\xff" is not UTF-8`:     func(b *flowlog.Batch) { b.Text = []byte("\xff"); b.Columns[addr].Spans[0].End = 1 },
-		`parquet: column srcport: -1 is negative`:          func(b *flowlog.Batch) { b.Columns[port].Ints[1], b.Columns[port].Null[1] = -1, false },
-		`parquet: column srcport: 2147483648 does not fit INT32`: func(b *flowlog.Batch) {
-			b.Columns[port].Ints[0], b.Columns[port].Null[0] = math.MaxInt32+1, false
+		`parquet: column srcaddr: "a b" has a space in it`:       func(b *flowlog.Batch) { b.Text = []byte("a b"); b.Columns[addr].Spans[1].End = 3 },
+		`parquet: column srcaddr: "\xff" is not UTF-8`:           func(b *flowlog.Batch) { b.Text = []byte("\xff"); b.Columns[addr].Spans[0].End = 1 },
+		`parquet: column srcaddr: "10.0.0" is not an IP address`: func(b *flowlog.Batch) { b.Text = []byte("10.0.0"); b.Columns[addr].Spans[1].End = 6 },
+		`parquet: column srcport: -1 is not in 0 to 65535`:       func(b *flowlog.Batch) { b.Columns[port].Ints[1], b.Columns[port].Null[1] = -1, false },
+		`parquet: column srcport: 65536 is not in 0 to 65535`: func(b *flowlog.Batch) {
+			b.Columns[port].Ints[0], b.Columns[port].Null[0] = 65536, false
 		},
 		`parquet: column srcaddr: the batch has 1 columns, want one for each of the`: func(b *flowlog.Batch) { b.Columns = b.Columns[:1] },
 	} {

@@ -3,7 +3,6 @@ package parquet
 import (
 	"encoding/binary"
 	"fmt"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -48,7 +47,7 @@ func refuseSlowly(v []byte) string {
 			return "is not UTF-8"
 		case r == ' ':
 			return "has a space in it"
-		case unicode.IsControl(r):
+		case r < ' ' || r == 0x7f:
 			return "has a control character in it"
 		}
 		v = v[n:]

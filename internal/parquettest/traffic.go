@@ -123,7 +123,7 @@ func Scan(f flowlog.Format, n int) []*flowlog.Batch {
 		for range flowlog.BatchRows {
 			b.Append(&flowlog.Record{
 				Version: 5, AccountID: "123456789012", InterfaceID: "eni-1", LogStatus: flowlog.OK, Action: flowlog.Accept,
-				SrcAddr: addr(), DstAddr: addr(), PktSrcAddr: addr(), PktDstAddr: addr(), SrcPort: random.Int64N(1 << 31), DstPort: 23,
+				SrcAddr: addr(), DstAddr: addr(), PktSrcAddr: addr(), PktDstAddr: addr(), SrcPort: random.Int64N(1 << 16), DstPort: 23,
 				Packets: 1, Bytes: random.Int64(), Start: 1700000000 + random.Int64N(1<<32), End: 1700000000,
 			})
 		}

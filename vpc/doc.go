@@ -1,6 +1,11 @@
-// Package vpc is the topology: which network interfaces exist, what they belong
-// to, and which device of the host carries each of them.
+// Package vpc is the topology: VPCs, subnets, network interfaces and the device
+// of the host that carries each, security groups, network ACLs, prefix lists and
+// route tables.
 //
-// It holds facts and decides nothing about packets; vpc/discover finds the
-// interfaces of a host that nobody described.
+//	vpc/declare (YAML) ──────┐
+//	vpc/discover ─▶ Default ─┴─▶ Topology ─▶ Check ─▶ problems
+//	                                └─▶ Index ─▶ lookups by id, address, device
+//
+// It holds facts and decides nothing about packets. A Topology is never changed:
+// a new one takes its place.
 package vpc

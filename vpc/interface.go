@@ -46,9 +46,15 @@ type Interface struct {
 	InstanceID string
 	Device     Device
 	Side       Side
+	// Bridge is the bridge that the device is a port of, or empty.
+	Bridge string
+	MAC    string // of the instance's end, "02:00:5e:10:00:01"; may be empty
 	// Addresses are the interface's own; the first of each family is the
 	// primary one. Empty when they are not known, as behind a bridge port.
 	Addresses []netip.Addr
+	Prefixes  []netip.Prefix // delegated to it; their addresses are its, too
+	GroupIDs  []string       // security groups; none: nothing is refused by groups
+	Tags      Tags
 }
 
 // Primary is the first address of the family, or the zero Addr.

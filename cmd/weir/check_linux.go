@@ -49,20 +49,41 @@ type checkedDevice struct {
 }
 
 func newCheck(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "check",
-		Short: "Can this host do it? And what does the running weir do?",
-		Long: `Check looks at everything that capturing needs of this host, says what is
-missing and what to do about it, lists the interfaces that "weir up" would watch,
-and shows the status of the weir that runs with the data directory. It changes
-nothing. It fails when something is missing.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context()) },
+	var f checkFileFlags
+	cmd := &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Can this host do it? What does the running weir do? Is this file right?",
+		Long: `Without a file, check looks at everything that capturing needs of this host, says
+what is missing and what to do about it, lists the interfaces that "weir up" would
+watch, and shows the status of the weir that runs with the data directory. It
+fails when something is missing.
+
+With a topology's file (- is standard input) it shows what the file declares and
+every problem in it, by line. It fails when there is an error; warnings, such as a
+device that this host does not have, are shown and are none. The format of the
+file: docs/topology.md.
+
+It changes nothing.`,
+		Example: `  weir check
+  weir check shop.yaml
+  weir check --print shop.yaml     # with all ids and defaults, as a file`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return a.checkFile(args[0], &f)
+			}
+			if f.print {
+				return &usageError{err: errors.New("--print wants a file"), command: cmd.CommandPath()}
+			}
+			return a.check(cmd.Context())
+		},
 	}
+	cmd.Flags().BoolVar(&f.print, "print", false, "print the topology as a file, with all ids and defaults")
+	return cmd
 }
 
 func (a *app) check(ctx context.Context) error {
-	c := checkup{Findings: a.findings()}
+	c := checkup{Findings: append(a.findings(), a.policyFinding(ctx))}
 	status, err := control.Ask(ctx, a.dataDir)
 	switch {
 	case err == nil:
@@ -243,7 +264,7 @@ func (a *app) printStatus(s *control.Status) error {
 		}
 	}
 	fmt.Fprintf(a.out, "lost: %d packets, %d records\n", s.Lost.Packets, s.Lost.Records)
-	return nil
+	return a.printPolicyPage(s)
 }
 
 func clockTime(t time.Time) string {

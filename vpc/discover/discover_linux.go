@@ -41,7 +41,7 @@ func (h Host) Interfaces() ([]vpc.Interface, error) {
 	for _, l := range links {
 		byIndex[l.Attrs().Index] = l
 	}
-	gateways := gatewayDevices()
+	gateways := gatewayDevices(&netlink.Handle{})
 	machine := machineID()
 	var out []vpc.Interface
 	var missing []error
@@ -63,10 +63,12 @@ func (h Host) Interfaces() ([]vpc.Interface, error) {
 			SubnetID: id("subnet-", machine, subnetName(l, master)),
 			Device:   vpc.Device{Name: name},
 			Side:     side,
+			Bridge:   bridgeOf(master),
 		}
 		if side == vpc.Own {
 			i.InstanceID = id("i-", machine)
 			i.Addresses = addresses(l)
+			i.MAC = macOf(l)
 		}
 		out = append(out, i)
 	}
@@ -114,11 +116,28 @@ func sideOf(l, master netlink.Link, gateway bool) (vpc.Side, bool) {
 	return vpc.Own, true
 }
 
+// bridgeOf is the name of the bridge that a device is a port of, or empty.
+func bridgeOf(master netlink.Link) string {
+	if master != nil && master.Type() == "bridge" {
+		return master.Attrs().Name
+	}
+	return ""
+}
+
+// macOf is an own device's address; a tunnel has none, or one of another kind.
+// That of the instance behind a far device is not the device's.
+func macOf(l netlink.Link) string {
+	if a := l.Attrs().HardwareAddr; len(a) == 6 && a[0]&1 == 0 && !slices.Equal(a, make(net.HardwareAddr, 6)) {
+		return a.String()
+	}
+	return ""
+}
+
 // gatewayDevices are the devices that a default route goes through.
-func gatewayDevices() map[int]bool {
+func gatewayDevices(h *netlink.Handle) map[int]bool {
 	set := map[int]bool{}
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-		routes, err := netlink.RouteList(nil, family)
+		routes, err := h.RouteList(nil, family)
 		if err != nil {
 			continue // a family that is switched off
 		}

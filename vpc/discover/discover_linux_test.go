@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/vishvananda/netlink"
 
 	"weir/netns"
@@ -104,13 +106,19 @@ func TestInterfaces(t *testing.T) {
 				}
 			}
 			got[i.Name] = i.Side.String() + " " + strings.Join(v4, " ")
+			if i.Bridge != "" {
+				got[i.Name] += "at " + i.Bridge
+			}
+			if (i.MAC != "") != (i.Side == vpc.Own) {
+				t.Errorf("%s is %v and has the MAC address %q", i.Name, i.Side, i.MAC)
+			}
 			if !strings.HasPrefix(i.ID, "eni-") || len(i.ID) != 21 || i.AccountID != host.AccountID {
 				t.Errorf("%s: %+v", i.Name, i)
 			}
 		}
 		want := map[string]string{
 			"card": "own 192.0.2.9 192.0.2.10", "cardx": "far ",
-			"guest": "far ", "guestx": "far ", "port": "far ", "portx": "far ",
+			"guest": "far ", "guestx": "far ", "port": "far at br0", "portx": "far ",
 		}
 		if tap != nil {
 			want["tap0"] = "far "
@@ -127,6 +135,27 @@ func TestInterfaces(t *testing.T) {
 			if list[i].ID != again[i].ID {
 				t.Errorf("%s is %s and then %s", list[i].Name, list[i].ID, again[i].ID)
 			}
+		}
+
+		top := vpc.Default(list)
+		if problems := top.Check(); len(problems) > 0 {
+			t.Errorf("the default topology has problems: %v", problems)
+		}
+		if diff := cmp.Diff(list, top.Interfaces, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+			t.Errorf("the default topology has other interfaces: %s", diff)
+		}
+
+		var devices Devices
+		for name, want := range map[string]Found{"card": {Side: vpc.Own}, "guest": {}, "port": {Bridge: "br0"}} {
+			if got, err := devices.Find(vpc.Device{Name: name}); got != want || err != nil {
+				t.Errorf("find %s: %+v, %v, want %+v", name, got, err, want)
+			}
+		}
+		if _, err := devices.Find(vpc.Device{Name: "gone"}); !errors.Is(err, ErrNoDevice) {
+			t.Errorf("find gone: %v", err)
+		}
+		if _, err := devices.Find(vpc.Device{Namespace: "/run/netns/weir-gone", Name: "eth0"}); err == nil || errors.Is(err, ErrNoDevice) {
+			t.Errorf("find in no namespace: %v", err)
 		}
 
 		host.Only = []string{"guest", "gone"}

@@ -3,6 +3,7 @@ package flowlog
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 
@@ -59,6 +60,9 @@ func (c *Chunks) open() error {
 	text := bufio.NewReaderSize(c.in, 64<<10)
 	if magic, _ := text.Peek(2); string(magic) == "\x1f\x8b" {
 		unpacked, err := gzip.NewReader(text)
+		if errors.Is(err, io.EOF) { // in the header: that is no end of a text
+			err = io.ErrUnexpectedEOF
+		}
 		if err != nil {
 			return fmt.Errorf("inflate: %w", err)
 		}

@@ -31,6 +31,14 @@ var (
 	deliverPending  = desc("deliver_pending_records", "Records that wait for delivery, by flow log.", "flow_log_id")
 	deliverLast     = desc("deliver_last_success_timestamp_seconds", "When the flow log last delivered, Unix time.", "flow_log_id")
 
+	policyRules   = desc("policy_rules", "Rules of the policy in force that can refuse something; 0 when none is in force.")
+	policySince   = desc("policy_applied_timestamp_seconds", "When the policy in force was applied, Unix time.")
+	policyDiffers = desc("policy_differs", "1 when the kernel does not have the rules of the policy in force. It should be 0.")
+
+	topologyLoaded  = desc("topology_loaded_timestamp_seconds", "When the content of the topology's file that is in use was loaded, Unix time.")
+	topologyProblem = desc("topology_problem", "1 when a newer content of the topology's file cannot be used. It should be 0.")
+	topologyWaiting = desc("topology_waiting_interfaces", "Declared network interfaces whose device does not exist.")
+
 	lostRecords = desc("lost_records_total", "Records that were made and never delivered. It should be 0.")
 	lostPackets = desc("lost_packets_total", "Packets that were never counted, of all causes. It should be 0.")
 )
@@ -81,6 +89,28 @@ func (m metrics) Collect(ch chan<- prometheus.Metric) {
 			gauge(deliverLast, float64(f.LastDelivery.UnixMilli())/1000, f.ID)
 		}
 	}
+	collectPolicy(&s, gauge)
 	counter(lostRecords, s.Lost.Records)
 	counter(lostPackets, s.Lost.Packets)
+}
+
+func collectPolicy(s *Status, gauge func(*prometheus.Desc, float64, ...string)) {
+	flag := func(set bool) float64 {
+		if set {
+			return 1
+		}
+		return 0
+	}
+	rules := 0
+	if p := s.Policy; p != nil {
+		rules = p.Rules
+		gauge(policySince, float64(p.Since.UnixMilli())/1000)
+		gauge(policyDiffers, flag(p.Differs != ""))
+	}
+	gauge(policyRules, float64(rules))
+	if t := s.Topology; t != nil {
+		gauge(topologyLoaded, float64(t.Loaded.UnixMilli())/1000)
+		gauge(topologyProblem, flag(t.Problem != ""))
+		gauge(topologyWaiting, float64(len(t.Waiting)))
+	}
 }

@@ -9,6 +9,30 @@ type Status struct {
 	Records  Records   `json:"records"`
 	FlowLogs []FlowLog `json:"flow_logs"`
 	Lost     Lost      `json:"lost"`
+	Topology *Topology `json:"topology,omitempty"` // nil when no file describes it
+	Policy   *Policy   `json:"policy,omitempty"`   // nil when none is in force
+}
+
+// Topology is the file that says which interfaces there are.
+type Topology struct {
+	File     string    `json:"file"`
+	Loaded   time.Time `json:"loaded"` // what is used now
+	Enforced bool      `json:"enforced"`
+	// Problem is why a newer content of the file is not used.
+	Problem string `json:"problem,omitempty"`
+	// Waiting are declared devices that do not exist yet, Undeclared devices of
+	// this host that are not in the file and not watched.
+	Waiting    []string `json:"waiting,omitempty"`
+	Undeclared []string `json:"undeclared,omitempty"`
+}
+
+// Policy is the security groups and network ACLs that are in force.
+type Policy struct {
+	Version string    `json:"version"`
+	File    string    `json:"file"`
+	Since   time.Time `json:"since"`
+	Rules   int       `json:"rules"`             // that can refuse something
+	Differs string    `json:"differs,omitempty"` // how the kernel's rules differ from these
 }
 
 // Process is the running program.
@@ -40,6 +64,10 @@ type Interface struct {
 	Ingress Counts `json:"ingress"`
 	Egress  Counts `json:"egress"`
 	Lost    Loss   `json:"lost"`
+	// Judged says whether a policy of Weir's filters here; NotJudged why it does
+	// not. Both are empty when no policy is in force.
+	Judged    bool   `json:"judged,omitempty"`
+	NotJudged string `json:"not_judged,omitempty"`
 }
 
 // Counts are the two verdicts.

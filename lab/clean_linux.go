@@ -35,7 +35,7 @@ func Clean(prefix string) error {
 		return err
 	}
 	var errs []error
-	for _, place := range places() {
+	for _, place := range places {
 		name := namespaceName(prefix, place)
 		errs = append(errs, endAgents(prefix, name), netns.Delete(name))
 	}

@@ -31,8 +31,8 @@ func startHeld(t *testing.T, prefix string) *exec.Cmd {
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "up\n" {
 		t.Fatalf("the lab says %q: %v", line, err)
 	}
-	c := testConfig(t)
-	eventually(t, "all agents run", func() bool { return len(agents(t, prefix)) == len(roles(c)) })
+	want := len(testPlan(t, Config{}).roles(testConfig(t)))
+	eventually(t, "all agents run", func() bool { return len(agents(t, prefix)) == want })
 	return cmd
 }
 
@@ -48,7 +48,7 @@ func TestCleanAfterKill(t *testing.T) {
 	if _, err := Up(t.Context(), Config{Prefix: prefix}); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "weir lab --clean") {
 		t.Errorf("a lab on top of what is left: %v", err)
 	}
-	if left := leftovers(t, prefix); len(left) != len(places()) {
+	if left := leftovers(t, prefix); len(left) != len(places) {
 		t.Errorf("that has removed what it had not made; left: %v", left)
 	}
 	if err := Clean(prefix); err != nil {
@@ -93,8 +93,8 @@ func TestCleanEndsAgentsOnly(t *testing.T) {
 		})
 		return cmd
 	}
-	agent := start(web.name, AgentCommand, prefix, web.name)
-	stranger := start(db.name, "60")
+	agent := start(webPlace, AgentCommand, prefix, webPlace)
+	stranger := start(dbPlace, "60")
 	// The lab is dead as far as others can see.
 	if err := l.lock.release(); err != nil {
 		t.Fatal(err)

@@ -10,13 +10,13 @@ import (
 
 // Config says how a lab is built. The zero value is the demo.
 type Config struct {
-	// Prefix begins the names of the namespaces, so that labs can run side by
-	// side: 1 to 32 of a-z, 0-9 and "-", a letter first. Default "weir-lab".
+	// Prefix begins the names of the namespaces and is the VPC's, so that labs
+	// can run side by side and have ids of their own: 1 to 32 of a-z, 0-9 and
+	// "-", a letter first. Default "weir-lab".
 	Prefix string
 
-	AccountID string    // default "123456789012"
-	Region    string    // default "us-east-1"
-	ZoneIDs   [2]string // of zones a and b; default "use1-az1", "use1-az2"
+	AccountID string // default "123456789012"
+	Region    string // default "us-east-1"
 
 	Rate      float64      // how busy the traffic is, bulk transfers too; default 1
 	BulkBytes int64        // of one download; a database load has half; default 32 MiB
@@ -41,10 +41,8 @@ func checkPrefix(prefix string) error {
 // withDefaults fills in what is not set and refuses what cannot work.
 func (c Config) withDefaults() (Config, error) {
 	c.Prefix = cmp.Or(c.Prefix, DefaultPrefix)
-	c.AccountID = cmp.Or(c.AccountID, "123456789012")
-	c.Region = cmp.Or(c.Region, "us-east-1")
-	c.ZoneIDs[0] = cmp.Or(c.ZoneIDs[0], "use1-az1")
-	c.ZoneIDs[1] = cmp.Or(c.ZoneIDs[1], "use1-az2")
+	c.AccountID = cmp.Or(c.AccountID, fileAccountID)
+	c.Region = cmp.Or(c.Region, fileRegion)
 	c.Rate = cmp.Or(c.Rate, 1)
 	c.BulkBytes = cmp.Or(c.BulkBytes, 32<<20)
 	if c.Logger == nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -17,9 +16,9 @@ import (
 // Lab is a VPC that stands. Its methods are safe for concurrent use.
 type Lab struct {
 	config     Config
+	plan       *plan
 	lock       *lock
 	namespaces map[string]*netns.Namespace // by place; not changed after Up
-	interfaces []vpc.Interface
 
 	mu      sync.Mutex // protects what follows
 	running *run       // the traffic under way
@@ -27,7 +26,7 @@ type Lab struct {
 	closed  bool
 }
 
-// Up builds a lab, without traffic. After an error nothing of it is left. The
+// Up builds a lab, without policy and traffic. After an error nothing of it is left. The
 // error is [fs.ErrExist] when a lab with this prefix runs or has left something
 // behind, [fs.ErrPermission] without root.
 func Up(ctx context.Context, c Config) (*Lab, error) {
@@ -38,7 +37,11 @@ func Up(ctx context.Context, c Config) (*Lab, error) {
 	if err := needRoot(os.Geteuid(), "build"); err != nil {
 		return nil, err
 	}
-	l := &Lab{config: c, namespaces: map[string]*netns.Namespace{}, results: map[string][]TaskResult{}}
+	p, err := newPlan(c)
+	if err != nil {
+		return nil, err
+	}
+	l := &Lab{config: c, plan: p, namespaces: map[string]*netns.Namespace{}, results: map[string][]TaskResult{}}
 	if err := l.build(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("build lab %s: %w", c.Prefix, err), l.Close())
 	}
@@ -53,7 +56,7 @@ func (l *Lab) build(ctx context.Context) error {
 		{"lock", l.takeLock},
 		{"namespaces", l.makeNamespaces},
 		{"settings", l.applySettings},
-		{"rulesets", l.applyRulesets},
+		{"translation", l.translate},
 		{"devices", l.makeDevices},
 		{"router", l.setUpRouter},
 		{"instances", l.setUpInstances},
@@ -71,7 +74,6 @@ func (l *Lab) build(ctx context.Context) error {
 		}
 		l.config.Logger.Debug("lab step done", "lab", l.config.Prefix, "step", step.name, "took", time.Since(start))
 	}
-	l.interfaces = interfaces(l.config, l.Router().Path())
 	return nil
 }
 
@@ -84,7 +86,7 @@ func (l *Lab) takeLock(context.Context) (err error) {
 }
 
 func (l *Lab) makeNamespaces(context.Context) error {
-	for _, place := range places() {
+	for _, place := range places {
 		ns, err := netns.Create(namespaceName(l.config.Prefix, place))
 		if errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("%w, left by a lab that was killed: remove it with \"weir lab --clean\"", err)
@@ -97,17 +99,15 @@ func (l *Lab) makeNamespaces(context.Context) error {
 	return nil
 }
 
-// Interfaces returns the watched interfaces: the router's end of each instance's
-// veth. Their ids depend on the prefix only. The caller owns the list.
-func (l *Lab) Interfaces() []vpc.Interface {
-	list := slices.Clone(l.interfaces)
-	for i := range list {
-		list[i].Addresses = slices.Clone(list[i].Addresses)
-	}
-	return list
-}
+// Topology is what lab.yaml declares. Its security groups and network ACLs are
+// not in force: whoever has the lab sees to that, in the router's namespace,
+// before there is traffic. Nobody may change it.
+func (l *Lab) Topology() *vpc.Topology { return l.plan.topology }
 
-// Router is the namespace in which the watched interfaces are. The lab owns it.
+// Mistakes are what is wrong in the topology on purpose.
+func (l *Lab) Mistakes() []Mistake { return l.plan.mistakes() }
+
+// Router is the namespace in which the interfaces' devices are. The lab owns it.
 func (l *Lab) Router() *netns.Namespace { return l.Namespace(routerPlace) }
 
 // Namespace is that of a place (router, web, app, db, bastion, nat, internet),

@@ -151,7 +151,7 @@ func TestUpAndClose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, in := range l.Interfaces() {
+	for _, in := range l.Topology().Interfaces {
 		if in.Device.Namespace != l.Router().Path() {
 			t.Errorf("%s is in %s", in.Name, in.Device.Namespace)
 		}
@@ -186,7 +186,7 @@ func TestUpAndClose(t *testing.T) {
 func TestUpUndoesWhatFails(t *testing.T) {
 	needsRoot(t)
 	injected := errors.New("injected")
-	for _, step := range []string{"lock", "namespaces", "settings", "rulesets", "devices", "router", "instances", "internet"} {
+	for _, step := range []string{"lock", "namespaces", "settings", "translation", "devices", "router", "instances", "internet"} {
 		t.Run(step, func(t *testing.T) {
 			prefix := newPrefix(t)
 			reached := false
@@ -235,7 +235,7 @@ func TestOneLabPerPrefix(t *testing.T) {
 	if err := Clean(l.config.Prefix); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "is running") {
 		t.Errorf("cleaning a lab that runs: %v", err)
 	}
-	if len(leftovers(t, l.config.Prefix)) != len(places()) {
+	if len(leftovers(t, l.config.Prefix)) != len(places) {
 		t.Error("the first lab has lost namespaces")
 	}
 	up(t, Config{}) // another prefix, at the same time

@@ -21,8 +21,11 @@ func Up(context.Context, Config) (*Lab, error) { return nil, errLinux }
 // Clean is [errors.ErrUnsupported] here.
 func Clean(string) error { return errLinux }
 
-// Interfaces is empty here.
-func (l *Lab) Interfaces() []vpc.Interface { return nil }
+// Topology is empty here.
+func (l *Lab) Topology() *vpc.Topology { return &vpc.Topology{} }
+
+// Mistakes is empty here.
+func (l *Lab) Mistakes() []Mistake { return nil }
 
 // Traffic is [errors.ErrUnsupported] here.
 func (l *Lab) Traffic(context.Context) error { return errLinux }

@@ -3,6 +3,7 @@ package lab
 import (
 	"net/netip"
 	"regexp"
+	"strings"
 	"testing"
 
 	"weir/vpc"
@@ -17,8 +18,22 @@ func testConfig(t *testing.T) Config {
 	return c
 }
 
+func testPlan(t *testing.T, c Config) *plan {
+	t.Helper()
+	c, err := c.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newPlan(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// What lab.yaml leaves to the lab fits what it says.
 func TestPlan(t *testing.T) {
-	vpc6Subnets := map[netip.Prefix]*subnet{}
+	p := testPlan(t, Config{})
 	seen := map[netip.Addr]string{}
 	take := func(who string, addr netip.Addr) {
 		t.Helper()
@@ -27,81 +42,72 @@ func TestPlan(t *testing.T) {
 		}
 		seen[addr] = who
 	}
-	for _, in := range instances {
-		if !in.subnet.cidr.Contains(in.addr.v4) || !vpc4.Contains(in.addr.v4) {
-			t.Errorf("%s: %s is not in its subnet and VPC", in.name, in.addr.v4)
-		}
-		if !vpc6.Contains(in.addr.v6) {
-			t.Errorf("%s: %s is not in the VPC", in.name, in.addr.v6)
-		}
-		cidr6 := netip.PrefixFrom(in.addr.v6, 64).Masked()
-		if !cidr6.Contains(in.subnet.gateway.v6) {
-			t.Errorf("%s: %s and its gateway %s are not in one /64", in.name, in.addr.v6, in.subnet.gateway.v6)
-		}
-		if other := vpc6Subnets[cidr6]; other != nil && other != in.subnet {
-			t.Errorf("subnets %s and %s share %s", other.name, in.subnet.name, cidr6)
-		}
-		vpc6Subnets[cidr6] = in.subnet
-		for _, addr := range in.addr.list() {
-			take(in.name, addr)
-		}
-		if in.public.IsValid() != !in.subnet.private {
-			t.Errorf("%s: public address %s in subnet %s", in.name, in.public, in.subnet.name)
-		}
-		if in.public.IsValid() {
-			take(in.name, in.public)
-			if !publics.Contains(in.public) {
-				t.Errorf("%s: %s is not in %s", in.name, in.public, publics)
+	var names []string
+	for _, in := range p.instances {
+		names = append(names, in.Name)
+		for _, addr := range append(in.Addresses, in.public) {
+			if addr.IsValid() {
+				take(in.Name, addr)
 			}
 		}
-		if len(in.name) > 15 {
-			t.Errorf("device name %s is longer than the kernel allows", in.name)
+		if in.gateway.v4 == in.addr.v4 || !p.cidr.v4.Contains(in.gateway.v4) || !p.cidr.v6.Contains(in.gateway.v6) {
+			t.Errorf("%s: gateways %v", in.Name, in.gateway)
 		}
+		if in.public.IsValid() && !publics.Contains(in.public) {
+			t.Errorf("%s: %s is not in %s", in.Name, in.public, publics)
+		}
+		if in.Side != vpc.Far || in.Device.Name != in.Name || in.Device.Namespace != "/run/netns/weir-lab-router" {
+			t.Errorf("%s: device %v, side %v", in.Name, in.Device, in.Side)
+		}
+	}
+	if want := strings.Join(places[1:len(places)-1], " "); strings.Join(names, " ") != want {
+		t.Errorf("the topology has %v, the places are %s", names, want)
 	}
 	for _, addr := range internetAddrs() {
 		take(internetPlace, addr)
-		if vpc4.Contains(addr) || vpc6.Contains(addr) || publics.Contains(addr) {
+		if p.cidr.v4.Contains(addr) || p.cidr.v6.Contains(addr) || publics.Contains(addr) {
 			t.Errorf("%s of the internet is in the VPC", addr)
 		}
 	}
+	if got := p.behindNAT(); len(got) != 2 || got[0].String() != "10.0.2.0/24" || got[1].String() != "10.0.3.0/24" {
+		t.Errorf("behind the NAT instance: %v", got)
+	}
 }
 
-func TestInterfaces(t *testing.T) {
-	c := testConfig(t)
-	got := interfaces(c, "/run/netns/weir-lab-router")
-	ids := map[string]bool{}
-	form := regexp.MustCompile(`^(eni|vpc|subnet|i)-[0-9a-f]{17}$`)
-	for _, in := range got {
-		for _, id := range []string{in.ID, in.VPCID, in.SubnetID, in.InstanceID} {
+// Whoever copies lab.yaml gets the ids of the lab that runs.
+func TestIDs(t *testing.T) {
+	p := testPlan(t, Config{})
+	form := regexp.MustCompile(`^(eni|vpc|subnet|i|sg|acl)-0[0-9a-f]{16}$`)
+	for _, in := range p.topology.Interfaces {
+		for _, id := range append([]string{in.ID, in.VPCID, in.SubnetID, in.InstanceID}, in.GroupIDs...) {
 			if !form.MatchString(id) {
 				t.Errorf("%s: id %q", in.Name, id)
 			}
 		}
-		if ids[in.ID] {
-			t.Errorf("%s: id %s twice", in.Name, in.ID)
-		}
-		ids[in.ID] = true
-		if in.Side != vpc.Far || in.Device != (vpc.Device{Namespace: "/run/netns/weir-lab-router", Name: in.Name}) {
-			t.Errorf("%s: device %v, side %v", in.Name, in.Device, in.Side)
-		}
-		if in.AccountID != "123456789012" || in.Region != "us-east-1" {
-			t.Errorf("%s: account %s, region %s", in.Name, in.AccountID, in.Region)
-		}
 	}
-	if got[0].Name != "web" || got[0].ZoneID != "use1-az1" || got[0].Primary(false) != web.addr.v4 || got[0].Primary(true) != web.addr.v6 {
-		t.Errorf("web is %+v", got[0])
+	// They are in people's buckets: they must not change.
+	if got := p.web.ID; got != "eni-0e1980eb2852088e3" {
+		t.Errorf("web's id has become %s", got)
 	}
-	if got[2].Name != "db" || got[2].ZoneID != "use1-az2" || got[2].SubnetID == got[1].SubnetID {
-		t.Errorf("db is %+v", got[2])
-	}
-	// The ids are in people's buckets: they must not change.
-	if got[0].ID != "eni-0a6ef43b3196fef77" {
-		t.Errorf("web's id has become %s", got[0].ID)
-	}
-	other := c
-	other.Prefix = "other"
-	if interfaces(other, "")[0].ID == got[0].ID {
+	other := testPlan(t, Config{Prefix: "other", AccountID: "000000000007", Region: "eu-west-3"})
+	if other.web.ID == p.web.ID || other.topology.Groups[0].ID == p.topology.Groups[0].ID || other.topology.ACLs[0].ID == p.topology.ACLs[0].ID {
 		t.Error("labs of different prefixes share ids")
+	}
+	if other.web.Device.Namespace != "/run/netns/other-router" || other.web.AccountID != "000000000007" || other.web.Region != "eu-west-3" {
+		t.Errorf("web of another lab is %+v", other.web.Interface)
+	}
+}
+
+func TestTopologyIsWhatPeopleRead(t *testing.T) {
+	text, err := Topology(Config{})
+	if err != nil || text != topologyFile {
+		t.Errorf("the topology of the lab that everybody has is not lab.yaml (%v)", err)
+	}
+	if got := strings.Count(text, "# WRONG on purpose:"); got != len(testPlan(t, Config{}).mistakes()) {
+		t.Errorf("%d rules are said to be wrong, not as many as there are mistakes", got)
+	}
+	if _, err := Topology(Config{Prefix: "a/b"}); err == nil {
+		t.Error("a bad prefix is accepted")
 	}
 }
 
@@ -118,15 +124,19 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%s is accepted", name)
 		}
 	}
+	if c, err := (Config{AccountID: "12"}).withDefaults(); err != nil {
+		t.Error(err)
+	} else if _, err := newPlan(c); err == nil || !strings.Contains(err.Error(), "12 digits") {
+		t.Errorf("an account id of two digits: %v", err)
+	}
 }
 
 func TestRolesAreWhole(t *testing.T) {
-	rs := roles(testConfig(t))
 	known := map[string]bool{}
-	for _, place := range places() {
+	for _, place := range places {
 		known[place] = true
 	}
-	for place, role := range rs {
+	for place, role := range testPlan(t, Config{}).roles(testConfig(t)) {
 		if !known[place] {
 			t.Errorf("a role for %s, which is no place", place)
 		}
@@ -139,6 +149,20 @@ func TestRolesAreWhole(t *testing.T) {
 			if !task.Addr.Addr().IsValid() {
 				t.Errorf("%s: task %q has no address", place, task.Name)
 			}
+		}
+	}
+}
+
+func TestTranslation(t *testing.T) {
+	p := testPlan(t, Config{})
+	for _, tt := range []struct{ script, want string }{
+		{p.gatewayRuleset("x"), `dnat ip to ip daddr map { 192.0.2.10 : 10.0.1.10, 192.0.2.11 : 10.0.1.11, 192.0.2.12 : 10.0.1.12 }`},
+		{p.gatewayRuleset("x"), `snat ip to ip saddr map { 10.0.1.10 : 192.0.2.10, 10.0.1.11 : 192.0.2.11, 10.0.1.12 : 192.0.2.12 }`},
+		{p.natRuleset("x"), `ip saddr 10.0.0.0/16 ip saddr != 10.0.1.12 counter masquerade`},
+		{p.natRuleset("x"), "table inet x {\n"},
+	} {
+		if !strings.Contains(tt.script, tt.want) {
+			t.Errorf("no %q in:\n%s", tt.want, tt.script)
 		}
 	}
 }

@@ -31,8 +31,8 @@ var everywhere = []setting{
 
 // forwarders are the places through which packets pass, with what that needs.
 var forwarders = map[string][]setting{
-	routerPlace:      {{"ipv4/ip_forward", "1"}, {"ipv6/conf/all/forwarding", "1"}},
-	natInstance.name: {{"ipv4/ip_forward", "1"}},
+	routerPlace: {{"ipv4/ip_forward", "1"}, {"ipv6/conf/all/forwarding", "1"}},
+	natPlace:    {{"ipv4/ip_forward", "1"}},
 }
 
 func (l *Lab) applySettings(context.Context) error {

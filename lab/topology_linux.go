@@ -24,8 +24,8 @@ func (l *Lab) makeDevices(context.Context) error {
 	}
 	defer h.Close()
 	far := map[string]string{gatewayDevice: internetPlace}
-	for _, in := range instances {
-		far[in.name] = in.name
+	for _, in := range l.plan.instances {
+		far[in.Device.Name] = in.Name
 	}
 	for device, place := range far {
 		veth := &netlink.Veth{
@@ -48,32 +48,32 @@ func (l *Lab) setUpRouter(context.Context) error {
 		return err
 	}
 	defer n.Close()
-	for _, in := range instances {
-		n.device(in.name, in.subnet.gateway.list()...)
-		for _, addr := range in.addr.list() {
-			n.route(in.name, host(addr), netip.Addr{})
+	for _, in := range l.plan.instances {
+		n.device(in.Device.Name, in.gateway.list()...)
+		for _, addr := range in.Addresses {
+			n.route(in.Device.Name, host(addr), netip.Addr{})
 		}
 	}
 	n.device(gatewayDevice, gateway.list()...)
 	n.route(gatewayDevice, anywhere(provider.v4), provider.v4)
 	n.route(gatewayDevice, anywhere(provider.v6), provider.v6)
-	for _, cidr := range []netip.Prefix{vpc4, vpc6} {
+	for _, cidr := range l.plan.cidr.list() {
 		n.do("add blackhole", cidr, n.RouteAdd(&netlink.Route{Dst: ipNet(cidr), Type: unix.RTN_BLACKHOLE}))
 	}
-	n.routePrivate(&appSubnet, &dbSubnet)
+	n.routeThroughNAT(l.plan)
 	return n.err
 }
 
 // setUpInstances gives each instance its address alone, with everything else
 // behind the subnet's gateway: neighbors in a subnet meet at the router too.
 func (l *Lab) setUpInstances(context.Context) error {
-	for _, in := range instances {
-		n, err := open(l.namespaces[in.name])
+	for _, in := range l.plan.instances {
+		n, err := open(l.namespaces[in.Name])
 		if err != nil {
 			return err
 		}
-		n.device(instanceDevice, in.addr.list()...)
-		for _, gw := range in.subnet.gateway.list() {
+		n.device(instanceDevice, in.Addresses...)
+		for _, gw := range in.gateway.list() {
 			n.route(instanceDevice, anywhere(gw), gw)
 		}
 		n.Close()
@@ -93,7 +93,7 @@ func (l *Lab) setUpInternet(context.Context) error {
 	defer n.Close()
 	n.device(instanceDevice, internetAddrs()...)
 	n.route(instanceDevice, publics, gateway.v4)
-	n.route(instanceDevice, vpc6, gateway.v6)
+	n.route(instanceDevice, l.plan.cidr.v6, gateway.v6)
 	return n.err
 }
 
@@ -157,29 +157,18 @@ func (n *network) addRoute(device string, to netip.Prefix, via netip.Addr, table
 	n.do("add route through "+device+" to", to, n.RouteAdd(r))
 }
 
-// routePrivate sends what leaves private subnets for outside the VPC through
+// routeThroughNAT sends what leaves private subnets for outside the VPC through
 // the NAT instance.
-func (n *network) routePrivate(subnets ...*subnet) {
-	nat := natInstance.addr.v4
-	n.addRoute(natInstance.name, anywhere(nat), nat, natTable)
-	for i, s := range subnets {
+func (n *network) routeThroughNAT(p *plan) {
+	nat := p.nat.addr.v4
+	n.addRoute(p.nat.Device.Name, anywhere(nat), nat, natTable)
+	for i, cidr := range p.behindNAT() {
 		inside, outside := netlink.NewRule(), netlink.NewRule()
-		inside.Priority, inside.Src, inside.Dst, inside.Table = 1000+2*i, ipNet(s.cidr), ipNet(vpc4), unix.RT_TABLE_MAIN
-		outside.Priority, outside.Src, outside.Table = 1001+2*i, ipNet(s.cidr), natTable
+		inside.Priority, inside.Src, inside.Dst, inside.Table = 1000+2*i, ipNet(cidr), ipNet(p.cidr.v4), unix.RT_TABLE_MAIN
+		outside.Priority, outside.Src, outside.Table = 1001+2*i, ipNet(cidr), natTable
 		n.do("add rule", inside, n.RuleAdd(inside))
 		n.do("add rule", outside, n.RuleAdd(outside))
 	}
-}
-
-// host is the prefix that covers one address.
-func host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
-
-// anywhere is the default route of an address's family.
-func anywhere(a netip.Addr) netip.Prefix {
-	if a.Is6() {
-		return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
-	}
-	return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 }
 
 func ipNet(p netip.Prefix) *net.IPNet {

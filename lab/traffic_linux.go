@@ -35,7 +35,7 @@ type run struct {
 // The executable is started again in each namespace: it must hand
 // [AgentCommand] to [RunAgent].
 func (l *Lab) Traffic(ctx context.Context) error {
-	return l.run(ctx, roles(l.config))
+	return l.run(ctx, l.plan.roles(l.config))
 }
 
 // run starts one agent per role, by place.

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"weir/lab/traffic"
 	"weir/netns"
+	"weir/policy/nft"
 )
 
 // runUntil runs roles until enough says so of the results, or half a minute has
@@ -58,9 +60,10 @@ func runUntil(t *testing.T, l *Lab, roles map[string]traffic.Role, enough func(T
 	return results
 }
 
-// The policy, as it is written down in the plan: who reaches whom.
+// The policy, as it is written down in lab.yaml: who reaches whom.
 func TestReachability(t *testing.T) {
 	l := up(t, Config{})
+	enforce(t, l)
 	tcp := func(from netip.Addr, to netip.Addr, port uint16, want traffic.Outcome) traffic.Task {
 		return traffic.Task{Kind: traffic.Attempt, From: from, Addr: at(to, port), Want: want}
 	}
@@ -70,71 +73,73 @@ func TestReachability(t *testing.T) {
 	dns := func(to netip.Addr) traffic.Task { return traffic.Task{Kind: traffic.DNSClient, Addr: at(to, dnsPort)} }
 	none := netip.Addr{}
 	roles := map[string]traffic.Role{}
-	for place, tasks := range servers() {
+	for place, tasks := range l.plan.servers() {
 		roles[place] = traffic.Role{Tasks: tasks}
 	}
 	clients := map[string][]traffic.Task{
 		internetPlace: {
-			tcp(visitors[0], web.public, httpPort, traffic.Open),
-			tcp(visitors[0], web.public, httpsPort, traffic.Reset),
-			tcp(visitors[0], web.public, sshPort, traffic.Silent),
-			tcp(visitors[0], web.public, appPort, traffic.Silent),
-			tcp(visitor6, web.addr.v6, httpPort, traffic.Open),
-			tcp(visitor6, web.addr.v6, sshPort, traffic.Silent),
-			echo(visitors[0], web.public),
-			echo(visitor6, web.addr.v6),
-			tcp(admin, bastion.public, sshPort, traffic.Open),
-			tcp(crackers[0], bastion.public, sshPort, traffic.Silent),
-			tcp(visitor6, bastion.addr.v6, sshPort, traffic.Silent),
-			tcp(admin, natInstance.public, sshPort, traffic.Silent),
+			tcp(visitors[0], l.plan.web.public, httpPort, traffic.Open),
+			tcp(visitors[0], l.plan.web.public, httpsPort, traffic.Reset),
+			tcp(visitors[0], l.plan.web.public, sshPort, traffic.Silent),
+			tcp(visitors[0], l.plan.web.public, appPort, traffic.Silent),
+			tcp(visitor6, l.plan.web.addr.v6, httpPort, traffic.Open),
+			tcp(visitor6, l.plan.web.addr.v6, sshPort, traffic.Silent),
+			echo(visitors[0], l.plan.web.public),
+			echo(visitor6, l.plan.web.addr.v6),
+			tcp(admin, l.plan.bastion.public, sshPort, traffic.Open),
+			tcp(crackers[0], l.plan.bastion.public, sshPort, traffic.Silent),
+			tcp(visitor6, l.plan.bastion.addr.v6, sshPort, traffic.Silent),
+			tcp(admin, l.plan.nat.public, sshPort, traffic.Silent),
 			// Private subnets have IPv6 addresses, but no door is open.
-			tcp(visitor6, app.addr.v6, appPort, traffic.Silent),
-			tcp(visitor6, db.addr.v6, dbPort, traffic.Silent),
+			tcp(visitor6, l.plan.app.addr.v6, appPort, traffic.Silent),
+			tcp(visitor6, l.plan.db.addr.v6, dbPort, traffic.Silent),
 		},
-		web.name: {
-			tcp(none, app.addr.v4, appPort, traffic.Open),
-			tcp(none, app.addr.v6, appPort, traffic.Open),
-			tcp(none, app.addr.v4, rstPort, traffic.Reset),
-			tcp(none, app.addr.v6, rstPort, traffic.Reset),
-			tcp(none, app.addr.v4, sshPort, traffic.Silent),
-			tcp(none, db.addr.v4, dbPort, traffic.Silent),
-			tcp(none, bastion.addr.v4, sshPort, traffic.Silent), // inside a subnet as well
+		webPlace: {
+			tcp(none, l.plan.app.addr.v4, appPort, traffic.Open),
+			tcp(none, l.plan.app.addr.v6, appPort, traffic.Open),
+			tcp(none, l.plan.app.addr.v4, rstPort, traffic.Reset),
+			tcp(none, l.plan.app.addr.v6, rstPort, traffic.Reset),
+			tcp(none, l.plan.app.addr.v4, sshPort, traffic.Silent),
+			tcp(none, l.plan.db.addr.v4, dbPort, traffic.Silent),
+			tcp(none, l.plan.bastion.addr.v4, sshPort, traffic.Silent), // inside a subnet as well
 			tcp(none, mirror.v4, httpPort, traffic.Open),
 			tcp(none, netip.MustParseAddr("10.0.9.9"), httpPort, traffic.Silent), // nobody in the VPC
-			echo(none, app.addr.v4),
-			echo(none, bastion.addr.v6),
+			echo(none, l.plan.app.addr.v4),
+			echo(none, l.plan.bastion.addr.v6),
 			dns(resolver.v4),
 			dns(resolver.v6),
 		},
-		app.name: {
-			tcp(none, db.addr.v4, dbPort, traffic.Open),
-			tcp(none, db.addr.v6, dbPort, traffic.Open),
-			tcp(none, db.addr.v4, sshPort, traffic.Silent),
-			tcp(none, web.addr.v4, httpPort, traffic.Open),
+		appPlace: {
+			tcp(none, l.plan.db.addr.v4, dbPort, traffic.Open),
+			tcp(none, l.plan.db.addr.v6, dbPort, traffic.Silent), // a mistake: the reply is refused
+			tcp(none, l.plan.db.addr.v4, sshPort, traffic.Silent),
+			tcp(none, l.plan.web.addr.v4, httpPort, traffic.Open),
 			tcp(none, mirror.v4, httpPort, traffic.Open), // through the NAT instance
 			tcp(none, mirror.v6, httpPort, traffic.Open),
-			echo(none, db.addr.v4),
+			echo(none, l.plan.db.addr.v4),
 			echo(none, mirror.v4),
 			echo(none, mirror.v6),
 			dns(resolver.v4),
 		},
-		db.name: {
+		dbPlace: {
 			tcp(none, mirror.v4, httpPort, traffic.Silent),
 			tcp(none, mirror.v6, httpPort, traffic.Silent),
-			tcp(none, app.addr.v4, appPort, traffic.Silent),
-			echo(none, app.addr.v4),
+			tcp(none, l.plan.app.addr.v4, appPort, traffic.Silent),
+			tcp(none, mirror.v4, dnsPort, traffic.Silent), // it asks the resolvers only
 			dns(resolver.v4),
 			dns(resolver.v6),
 		},
-		bastion.name: {
-			tcp(none, app.addr.v4, sshPort, traffic.Open),
-			tcp(none, app.addr.v4, appPort, traffic.Silent),
-			tcp(none, db.addr.v4, dbPort, traffic.Silent),
-			echo(none, db.addr.v6),
+		bastionPlace: {
+			tcp(none, l.plan.app.addr.v4, sshPort, traffic.Open),
+			tcp(none, l.plan.web.addr.v4, healthPort, traffic.Silent), // a mistake: the rule has another port
+			tcp(none, l.plan.web.addr.v4, appPort, traffic.Reset),     // that one
+			tcp(none, l.plan.app.addr.v4, appPort, traffic.Silent),
+			tcp(none, l.plan.db.addr.v4, dbPort, traffic.Silent),
+			echo(none, l.plan.db.addr.v6),
 		},
-		natInstance.name: {
-			tcp(none, web.addr.v4, httpPort, traffic.Open),
-			tcp(none, app.addr.v4, appPort, traffic.Silent),
+		natPlace: {
+			tcp(none, l.plan.web.addr.v4, httpPort, traffic.Open),
+			tcp(none, l.plan.app.addr.v4, appPort, traffic.Silent),
 		},
 	}
 	isClient := map[string]bool{}
@@ -158,8 +163,23 @@ func TestReachability(t *testing.T) {
 	}
 }
 
-// counters is the packets of every counted rule of a namespace, by what nft
-// calls chain and handle.
+// enforce puts the lab's policy into force, as whoever has a lab does.
+func enforce(t *testing.T, l *Lab) {
+	t.Helper()
+	rulesets, err := nft.Render(compile(t, l.Topology()), nft.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rulesets) != 1 || rulesets[0].Namespace != l.Router().Path() {
+		t.Fatalf("%d rulesets, want one, of the router", len(rulesets))
+	}
+	if err := rulesets[0].Apply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// counters is the packets of every counted rule of a namespace, by its comment
+// or, without one, its chain.
 func counters(t *testing.T, ns *netns.Namespace) map[string]uint64 {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "/usr/sbin/nft", "-j", "list", "ruleset")
@@ -174,9 +194,8 @@ func counters(t *testing.T, ns *netns.Namespace) map[string]uint64 {
 	var listing struct {
 		Nftables []struct {
 			Rule *struct {
-				Chain  string
-				Handle int
-				Expr   []map[string]json.RawMessage
+				Chain, Comment string
+				Expr           []struct{ Counter *struct{ Packets uint64 } }
 			}
 		}
 	}
@@ -188,48 +207,54 @@ func counters(t *testing.T, ns *netns.Namespace) map[string]uint64 {
 		if item.Rule == nil {
 			continue
 		}
-		var expr []string
-		var counter *struct{ Packets uint64 }
 		for _, e := range item.Rule.Expr {
-			for name, value := range e {
-				expr = append(expr, name+" "+string(value))
-				if name == "counter" {
-					if err := json.Unmarshal(value, &counter); err != nil {
-						t.Fatal(err)
-					}
-				}
+			if e.Counter != nil {
+				packets[plainWords(cmp.Or(item.Rule.Comment, item.Rule.Chain))] += e.Counter.Packets
 			}
-		}
-		if counter != nil {
-			packets[item.Rule.Chain+": "+strings.Join(expr, "; ")] = counter.Packets
 		}
 	}
 	return packets
 }
 
-// Every task does its work, every rule of the policy sees packets, and all that
-// costs little.
+// Every task does its work, the rules that are meant to refuse do, no other one
+// does, and all that costs little.
 func TestTraffic(t *testing.T) {
 	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	l := up(t, Config{Seed: 1, Rate: 4, Logger: logger})
-	results := runUntil(t, l, roles(l.config), func(r TaskResult) bool { return r.Done >= 2 })
+	enforce(t, l)
+	starved := map[string]bool{"web/health server": true, "db/db server v6": true} // by the two mistakes
+	results := runUntil(t, l, l.plan.roles(l.config), func(r TaskResult) bool { return r.Done >= 2 || starved[r.Place+"/"+r.Task] })
 	for name, r := range results {
 		t.Logf("%-26s done %5d failed %3d bytes %10d %s", name, r.Done, r.Failed, r.Bytes, r.LastFailure)
-		if r.Done < 2 || r.Failed > 2+r.Done/20 {
+		if (r.Done < 2) != starved[name] || r.Failed > 2+r.Done/20 {
 			t.Errorf("%s: done %d, failed %d: %s", name, r.Done, r.Failed, r.LastFailure)
 		}
 	}
-	// Allowed by the policy, but not part of the demo's traffic.
-	unused := func(rule string) bool {
-		return strings.HasPrefix(rule, "app-ingress") && strings.Contains(rule, bastion.addr.v6.String()) ||
-			strings.HasPrefix(rule, "nat-ingress") && strings.Contains(rule, "ip6")
+	refuses := map[string]bool{
+		"security group web: no ingress rule allows it":                              true,
+		"security group bastion: no ingress rule allows it":                          true,
+		"security group nat: no ingress rule allows it":                              true,
+		"security group app: no ingress rule allows it":                              true,
+		"security group db: no ingress rule allows it":                               false, // the ACL goes first
+		"security group db: no egress rule allows it":                                true,
+		"network ACL public ingress rule 10: deny all traffic from 198.51.100.74/32": true,
+		"network ACL public ingress rule *: no other rule matches it":                true,
+		"network ACL app ingress rule *: no other rule matches it":                   false, // nobody tries
+		"network ACL db ingress rule *: no other rule matches it":                    true,
+		"network ACL db egress rule *: no other rule matches it":                     true,
 	}
-	for _, place := range []string{routerPlace, natInstance.name} {
-		for rule, packets := range counters(t, l.Namespace(place)) {
-			if packets == 0 && !unused(rule) {
-				t.Errorf("%s: no packet met the rule %s", place, rule)
-			}
+	got := counters(t, l.Router())
+	for rule, packets := range got {
+		t.Logf("%6d %s", packets, rule)
+		if want, known := refuses[rule]; !known || (packets > 0) != want {
+			t.Errorf("%d packets refused by %s", packets, rule)
 		}
+	}
+	if len(got) != len(refuses) {
+		t.Errorf("%d rules can refuse, want %d", len(got), len(refuses))
+	}
+	if got := counters(t, l.Namespace(natPlace)); got["nat-out"] == 0 {
+		t.Errorf("nothing has gone through the NAT instance: %v", got)
 	}
 }
 
@@ -237,9 +262,9 @@ func TestTraffic(t *testing.T) {
 func TestDownloadIsSegmentedLate(t *testing.T) {
 	l := up(t, Config{})
 	roles := map[string]traffic.Role{
-		web.name: {Tasks: []traffic.Task{{Name: "server", Kind: traffic.HTTPServer, Addr: at(web.addr.v4, httpPort)}}},
+		webPlace: {Tasks: []traffic.Task{{Name: "server", Kind: traffic.HTTPServer, Addr: at(l.plan.web.addr.v4, httpPort)}}},
 		internetPlace: {Tasks: []traffic.Task{{
-			Name: "download", Kind: traffic.HTTPDownload, Addr: at(web.public, httpPort), Bytes: 32 << 20, Every: 100 * time.Millisecond,
+			Name: "download", Kind: traffic.HTTPDownload, Addr: at(l.plan.web.public, httpPort), Bytes: 32 << 20, Every: 100 * time.Millisecond,
 		}}},
 	}
 	runUntil(t, l, roles, func(r TaskResult) bool { return r.Done >= 2 })
@@ -248,7 +273,7 @@ func TestDownloadIsSegmentedLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	link, err := h.LinkByName(web.name)
+	link, err := h.LinkByName(webPlace)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +292,7 @@ func TestTrafficEndsWithAnAgent(t *testing.T) {
 		for _, r := range l.Results() {
 			places[r.Place] = true
 		}
-		return len(places) == len(roles(l.config))
+		return len(places) == len(l.plan.roles(l.config))
 	})
 	if err := l.Traffic(t.Context()); err == nil || !strings.Contains(err.Error(), "running already") {
 		t.Errorf("traffic for the second time: %v", err)
@@ -285,8 +310,8 @@ func TestTrafficEndsWithAnAgent(t *testing.T) {
 
 func TestTrafficTellsWhatAnAgentSays(t *testing.T) {
 	l := up(t, Config{})
-	err := l.run(t.Context(), map[string]traffic.Role{web.name: {Tasks: []traffic.Task{
-		{Name: "elsewhere", Kind: traffic.SSHServer, Addr: at(db.addr.v4, sshPort)},
+	err := l.run(t.Context(), map[string]traffic.Role{webPlace: {Tasks: []traffic.Task{
+		{Name: "elsewhere", Kind: traffic.SSHServer, Addr: at(l.plan.db.addr.v4, sshPort)},
 	}}})
 	for _, want := range []string{l.config.Prefix + "-web", "elsewhere", "cannot assign requested address"} {
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -23,6 +23,8 @@ const (
 	// The lab is for looking at, not for keeping.
 	defaultLabAggregation = 10 * time.Second
 	defaultLabPublish     = 10 * time.Second
+	defaultLabFormat      = "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} " +
+		"${packets} ${bytes} ${start} ${end} ${action} ${log-status} ${flow-direction} ${tcp-flags} ${weir-rule-id} ${weir-rule}"
 
 	// The captures' own directories: a lock and a bpffs each. /run ends with
 	// the machine, as the kernel's counts do.

@@ -9,5 +9,6 @@ func hostCommands(a *app) []*cobra.Command {
 		newLab(a),
 		newLabAgent(a),
 		newCheck(a),
+		newPolicy(a),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -37,6 +38,8 @@ import (
 //	pull NAME             take it away
 //	attached NAME         wait until the capture in $RUN counts at the card
 //	smalldisk DIR SIZE    mount a file system of that size
+//
+// and those of [policyCommands].
 func TestHost(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: it makes network namespaces and loads eBPF programs")
@@ -47,11 +50,13 @@ func TestHost(t *testing.T) {
 	if _, err := exec.LookPath("nsenter"); err != nil {
 		t.Skip("needs nsenter (Debian: util-linux)")
 	}
+	commands := map[string]func(*testscript.TestScript, bool, []string){
+		"status": wantStatus, "await": await, "send": send, "spray": spray, "accounted": accounted, "card": card, "pull": pull, "attached": attached, "smalldisk": smallDisk,
+	}
+	maps.Copy(commands, policyCommands)
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/host",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": wantStatus, "await": await, "send": send, "spray": spray, "accounted": accounted, "card": card, "pull": pull, "attached": attached, "smalldisk": smallDisk,
-		},
+		Dir:  "testdata/host",
+		Cmds: commands,
 		Condition: func(name string) (bool, error) {
 			if name == "lab-free" { // somebody's lab is left alone
 				_, err := os.Stat(filepath.Join(netns.Dir, "weir-lab-router"))
@@ -65,6 +70,7 @@ func TestHost(t *testing.T) {
 			e.Defer(h.close)
 			e.Setenv("WEIR_DATA", e.WorkDir+"/data")
 			e.Setenv("RUN", e.WorkDir+"/run")
+			e.Setenv("SSH_CONNECTION", "") // whoever runs the tests may come by SSH
 			e.Setenv("HOST", filepath.Join(netns.Dir, h.name))
 			return h.open()
 		},
@@ -76,6 +82,7 @@ type host struct {
 	name            string
 	self, neighbour *netns.Namespace
 	cards           int
+	conversation    *conversation
 }
 
 func (h *host) open() error {

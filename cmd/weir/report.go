@@ -37,6 +37,10 @@ func report(w io.Writer, err error) int {
 		fmt.Fprintln(w, "error: interrupted")
 		return exitFailed
 	}
+	own, hasOwn := errors.AsType[*statusError](err)
+	if hasOwn && own.err == nil {
+		return own.status
+	}
 	fmt.Fprintln(w, "error:", printable(err.Error()))
 	var d detailer
 	if errors.As(err, &d) {
@@ -50,6 +54,9 @@ func report(w io.Writer, err error) int {
 	}
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
+	}
+	if hasOwn {
+		return own.status
 	}
 	return exitFailed
 }
@@ -84,3 +91,13 @@ func (e *usageError) Hint() string {
 	}
 	return "see " + e.command + " --help"
 }
+
+// statusError ends the program with a status of its own. Without an error inside
+// nothing is reported: what there was to say has been printed.
+type statusError struct {
+	err    error
+	status int
+}
+
+func (e *statusError) Error() string { return fmt.Sprint(e.err) }
+func (e *statusError) Unwrap() error { return e.err }

@@ -46,6 +46,7 @@ func newRoot(s streams) *cobra.Command {
 	root.AddCommand(
 		newConvert(a),
 		newDDL(a),
+		newExplain(a),
 		newFields(a),
 		newQuery(a),
 		newVersion(a),

@@ -40,6 +40,11 @@ type stationConfig struct {
 	Keep      bool // leave the kernel counting at the end
 	Metrics   string
 	Log       *slog.Logger
+	// Rules know the rules whose ids stand in marks; nil when none are ours.
+	Rules aggregate.Rules
+	// Describe adds to the page of status what the station does not know; may
+	// be nil.
+	Describe func(*control.Status)
 }
 
 // station is one Weir at work: capture, aggregation, delivery, control.
@@ -80,7 +85,7 @@ func openStation(cfg stationConfig) (*station, error) {
 		leaving: map[string]time.Time{},
 		totals:  map[string]*control.Interface{},
 	}
-	s.aggregator = aggregate.New(aggregate.Config{Interval: cfg.Interval, Topology: topology{s}})
+	s.aggregator = aggregate.New(aggregate.Config{Interval: cfg.Interval, Topology: topology{s}, Rules: cfg.Rules})
 	return s, nil
 }
 
@@ -323,6 +328,9 @@ func (s *station) finalStatus() control.Status {
 		st.Capture.Interfaces = append(st.Capture.Interfaces, *t)
 	}
 	slices.SortFunc(st.Capture.Interfaces, func(a, b control.Interface) int { return strings.Compare(a.Name+a.ID, b.Name+b.ID) })
+	if s.cfg.Describe != nil {
+		s.cfg.Describe(&st)
+	}
 	return st
 }
 

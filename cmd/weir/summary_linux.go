@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"weir/control"
+	"weir/lab"
 	"weir/lake"
 	"weir/query"
 	"weir/vpc"
@@ -19,7 +20,9 @@ import (
 // section is one part of the lab's summary: a heading and what it asks.
 type section struct{ title, sql string }
 
-// The view named(interface_id, name) holds the lab's interfaces.
+// The view named(interface_id, name) holds the lab's interfaces, mistakes what is
+// wrong in its policy on purpose. A rule's words lose the ids that stand behind
+// names; a rule that nobody knows, and a firewall of others, have none.
 var sections = []section{
 	{"Records per network interface", `
 select n.name, interface_id, count(*) filter (action = 'ACCEPT') as accept, count(*) filter (action = 'REJECT') as reject,
@@ -32,14 +35,25 @@ select srcaddr, dstaddr, max(packets)::bigint as packets, max(bytes)::bigint as 
 from (select interface_id, srcaddr, dstaddr, sum(packets) as packets, sum(bytes) as bytes
       from flow_logs where action = 'ACCEPT' group by all)
 group by all order by bytes desc limit 8`},
-	{"Refused traffic", `
-select n.name as "at", srcaddr, dstaddr, dstport, protocol, sum(packets)::bigint as packets
+	// Replies go to ports that clients chose: together they are one line.
+	{"Refused traffic, and the rule that refused it", `
+select n.name as "at", case count(distinct srcaddr) when 1 then min(srcaddr) else count(distinct srcaddr) || ' sources' end as source,
+       dstaddr, case when dstport < 32768 then dstport::varchar else 'replies' end as port, protocol,
+       sum(packets)::bigint as packets, coalesce(words(weir_rule), '-') as refused_by
 from flow_logs join named n using (interface_id)
-where action = 'REJECT' and srcaddr not in (select srcaddr from scans) group by all order by packets desc limit 8`},
+where action = 'REJECT' and srcaddr not in (select srcaddr from scans) group by all order by packets desc limit 12`},
+	{"Two rules are wrong on purpose: this is how it shows", `
+select name as who, coalesce(max(action) filter (not reply), 'not seen') as request, coalesce(sum(packets) filter (not reply), 0)::bigint as packets,
+       coalesce(max(action) filter (reply), 'none') as reply, coalesce(sum(packets) filter (reply), 0)::bigint as reply_packets,
+       coalesce(max(words(weir_rule)), '-') as refused_by
+from (select m.name, f.*, f.srcaddr = m.dst as reply from mistakes m left join flow_logs f on f.interface_id = m.interface_id and
+      (f.srcaddr = m.src and f.dstaddr = m.dst and f.dstport = m.port or f.srcaddr = m.dst and f.dstaddr = m.src and f.srcport = m.port))
+group by name order by name`},
 	{"Port scans: sources refused at more than 100 ports of one address", `
 select srcaddr, dstaddr, ports, packets from scans order by ports desc`},
-	{"A few records, as they lie in the bucket", `
-select concat_ws(' ', version, account_id, interface_id, srcaddr, dstaddr, srcport, dstport, protocol, packets, bytes, start, "end", action, log_status) as record
+	{"A few records: the default format, direction, TCP flags and the refusing rule's id", `
+select concat_ws(' ', version, account_id, interface_id, srcaddr, dstaddr, srcport, dstport, protocol, packets, bytes, start, "end", action, log_status,
+       coalesce(flow_direction, '-'), coalesce(tcp_flags::varchar, '-'), coalesce(weir_rule_id::varchar, '-')) as record
 from (select *, row_number() over (partition by interface_id, action order by bytes desc, start) as nth from flow_logs where log_status = 'OK')
 where nth = 1 order by interface_id, action limit 8`},
 }
@@ -49,8 +63,11 @@ create or replace temp view scans as
 select srcaddr, dstaddr, count(distinct dstport) as ports, sum(packets)::bigint as packets
 from flow_logs where action = 'REJECT' group by all having ports > 100`
 
+const words = `
+create or replace temp macro words(rule) as regexp_replace(url_decode(rule), ' \((sg|acl)-[0-9a-z-]+\)', '', 'g')`
+
 // summary asks the lab's flow log what happened and prints it.
-func (a *app) summary(ctx context.Context, s *station, interfaces []vpc.Interface) (err error) {
+func (a *app) summary(ctx context.Context, s *station, l *lab.Lab) (err error) {
 	st := s.finalStatus()
 	engine, err := openEngine(ctx)
 	if err != nil {
@@ -68,11 +85,10 @@ func (a *app) summary(ctx context.Context, s *station, interfaces []vpc.Interfac
 	if err := engine.FlowLogs(ctx, scan, window); err != nil {
 		return err
 	}
-	if err := a.statement(ctx, engine, namedView(interfaces)); err != nil {
-		return err
-	}
-	if err := a.statement(ctx, engine, scans); err != nil {
-		return err
+	for _, sql := range []string{namedView(l.Topology().Interfaces), mistakesView(l.Mistakes()), words, scans} {
+		if err := a.statement(ctx, engine, sql); err != nil {
+			return err
+		}
 	}
 	if a.json {
 		return a.summaryJSON(ctx, engine, s.finalStatus())
@@ -89,7 +105,7 @@ func (a *app) summary(ctx context.Context, s *station, interfaces []vpc.Interfac
 		}
 	}
 	a.warnProblems(scan.Report(), queryFlags{})
-	return a.printFigures(s, len(objects), scan.Report().Records, time.Since(began))
+	return a.printFigures(s, l.Mistakes(), len(objects), scan.Report().Records, time.Since(began))
 }
 
 // summaryJSON prints the summary as one object: the status, and the rows of each
@@ -118,6 +134,16 @@ func (a *app) summaryJSON(ctx context.Context, engine query.Engine, status contr
 	return json.NewEncoder(a.out).Encode(doc)
 }
 
+// mistakesView tells what to look for, and where: at the interface that is asked.
+// All of it is the lab's own.
+func mistakesView(mistakes []lab.Mistake) string {
+	var values []string
+	for _, m := range mistakes {
+		values = append(values, fmt.Sprintf("('%s', '%s', '%s', '%s', %d)", strings.ReplaceAll(m.Name, "'", "''"), m.InterfaceID, m.Src, m.Dst, m.Port))
+	}
+	return "create or replace temp view mistakes as select * from (values " + strings.Join(values, ", ") + ") t(name, interface_id, src, dst, port)"
+}
+
 // statement runs SQL that answers nothing.
 func (a *app) statement(ctx context.Context, engine query.Engine, sql string) error {
 	rows, err := engine.Query(ctx, sql)
@@ -138,7 +164,7 @@ func namedView(interfaces []vpc.Interface) string {
 	return "create or replace temp view named as select * from (values " + strings.Join(values, ", ") + ") t(interface_id, name)"
 }
 
-func (a *app) printFigures(s *station, objects int, records int64, asked time.Duration) error {
+func (a *app) printFigures(s *station, mistakes []lab.Mistake, objects int, records int64, asked time.Duration) error {
 	st := s.finalStatus()
 	var packets, bytes, rejected uint64
 	for _, i := range st.Capture.Interfaces {
@@ -153,11 +179,26 @@ delivered   %d records in %d objects, %d bytes, to %s
 asked       %d records of %d objects in %v
 lost        %d packets, %d records
 
-Ask more: %s query --data %s "select …"
 `,
 		packets, bytes, rejected, st.Capture.Swaps,
 		st.FlowLogs[0].Records, st.FlowLogs[0].Objects, st.FlowLogs[0].Bytes, st.FlowLogs[0].Destination,
 		records, objects, asked.Round(time.Millisecond),
-		st.Lost.Packets, st.Lost.Records, os.Args[0], a.dataDir)
+		st.Lost.Packets, st.Lost.Records)
+	if err != nil {
+		return err
+	}
+	for _, m := range mistakes {
+		fmt.Fprintf(a.out, "Ask why:  %s %v %v %d\n", a.again(s, "explain"), m.Src, m.Dst, m.Port)
+	}
+	_, err = fmt.Fprintf(a.out, "Ask more: %s \"select …\"\n", a.again(s, "query"))
 	return err
+}
+
+// again is the beginning of a command line about what a station has recorded.
+func (a *app) again(s *station, command string) string {
+	line := os.Args[0] + " " + command + " --data " + a.dataDir
+	if s.cfg.Bucket != a.bucketPath(defaultBucket) {
+		line += " --bucket " + s.cfg.Bucket
+	}
+	return line
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,50 +77,85 @@ func (f *captureFlags) check() (flowlog.Format, error) {
 	return format, nil
 }
 
+// upFlags are those of "up" alone.
+type upFlags struct {
+	captureFlags
+	only    []string // devices; all when empty
+	keep    bool
+	file    string // of a topology; empty: what there is on the host
+	enforce bool
+	yes     bool
+}
+
+// checkFile finds what does not go together.
+func (f *upFlags) checkFile() error {
+	switch {
+	case f.file != "" && len(f.only) > 0:
+		return errors.New("--interface and a file both say which interfaces to watch")
+	case f.file == "-":
+		return errors.New("standard input cannot be followed: write the topology to a file")
+	case f.file == "" && f.enforce:
+		return errors.New("--enforce wants a topology's file: weir up FILE --enforce")
+	case f.yes && !f.enforce:
+		return errors.New("--yes goes with --enforce")
+	}
+	return nil
+}
+
 func newUp(a *app) *cobra.Command {
-	var f captureFlags
-	var only []string
-	var keep bool
+	var f upFlags
 	cmd := &cobra.Command{
-		Use:   "up",
+		Use:   "up [FILE]",
 		Short: "Record the traffic of this host's network interfaces",
 		Long: `Up counts every packet at the network interfaces of this host: its own cards,
 the ports of its bridges, the far ends of its containers and virtual machines.
 Their records go to a local bucket, laid out as AWS lays flow logs out. It needs
 no configuration. Interfaces that appear are picked up, those that vanish are let
-go. Ctrl-C stops it; what was counted by then is delivered first.`,
+go. Ctrl-C stops it; what was counted by then is delivered first.
+
+With a topology's file (docs/topology.md) it watches the interfaces that the file
+declares, under the ids and names that it gives them, and waits for devices that
+do not exist yet. The file is read again when it changes, without losing a packet;
+a content that cannot be used leaves the former in use.
+
+Nothing is filtered unless asked for: --enforce puts the file's security groups and
+network ACLs into force, as "weir policy apply" does, at the start and with each
+change. They stay in force when weir stops; "weir policy remove" takes them away.`,
 		Example: `  weir up
   weir up --interface eth0 --interval 10s --publish 10s
-  weir up --keep-counting     # a later "weir up" has what passed meanwhile`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+  weir up --keep-counting     # a later "weir up" has what passed meanwhile
+  weir up shop.yaml
+  weir up shop.yaml --enforce --format '${version} ${interface-id} ${srcaddr} ${dstaddr} ${dstport} ${protocol} ${packets} ${action} ${weir-rule-id} ${weir-rule}'`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			format, err := f.check()
-			if err != nil {
+			if len(args) == 1 {
+				f.file = args[0]
+			}
+			if err = errors.Join(err, f.checkFile()); err != nil {
 				return &usageError{err: err, command: cmd.CommandPath()}
 			}
 			if f.clean {
 				return ebpf.Clean(f.runDir)
 			}
-			return a.up(cmd.Context(), &f, format, only, keep)
+			return a.up(cmd.Context(), &f, format)
 		},
+		ValidArgsFunction: completeTopologies,
 	}
 	f.add(cmd, defaultAggregation, defaultPublish, defaultRunDir)
-	cmd.Flags().StringSliceVar(&only, "interface", nil, "only these devices (may be repeated)")
-	cmd.Flags().BoolVar(&keep, "keep-counting", false, "leave the kernel counting after a stop, for the next run to pick up")
+	cmd.Flags().StringSliceVar(&f.only, "interface", nil, "only these devices (may be repeated)")
+	cmd.Flags().BoolVar(&f.keep, "keep-counting", false, "leave the kernel counting after a stop, for the next run to pick up")
+	cmd.Flags().BoolVar(&f.enforce, "enforce", false, "put the file's security groups and network ACLs into force")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "enforce also what would lock you out of this host")
 	return cmd
 }
 
-func (a *app) up(ctx context.Context, f *captureFlags, format flowlog.Format, only []string, keep bool) (err error) {
-	host := discover.Host{AccountID: f.account, Region: f.region, ZoneID: f.region + "-az1", Only: only}
-	list, err := host.Interfaces()
-	if errors.Is(err, discover.ErrNoDevice) {
-		return withHint(err, "the devices of this host: ip link; what weir would watch: weir check")
-	}
+func (a *app) up(ctx context.Context, f *upFlags, format flowlog.Format) (err error) {
+	log := a.log()
+	now := &policyNow{enforcer: a.enforcer(), log: log}
+	from, err := a.interfaceSource(f, now, log)
 	if err != nil {
 		return err
-	}
-	if len(list) == 0 {
-		return withHint(errors.New("this host has no network interface to watch"), "what weir looks for: weir check")
 	}
 	data, err := control.LockDataDir(a.dataDir)
 	if err != nil {
@@ -127,24 +163,49 @@ func (a *app) up(ctx context.Context, f *captureFlags, format flowlog.Format, on
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
 
-	log := a.log()
-	s, err := openStation(f.station(a, format, keep, log))
+	cfg := f.station(a, format, f.keep, log)
+	cfg.Rules = now.enforcer.book
+	cfg.Describe = func(st *control.Status) {
+		now.describe(st)
+		if from.described != nil {
+			from.described.describe(st)
+		}
+	}
+	s, err := openStation(cfg)
 	if err != nil {
 		return err
 	}
-	if err := s.watch(list); err != nil {
-		return errors.Join(err, s.capture.Close(false))
-	}
-	changes, err := discover.Changes(ctx)
+	changes, err := from.begin(ctx, s)
 	if err != nil {
 		return errors.Join(err, s.capture.Close(false))
 	}
-	log.Info("counting", "interfaces", names(list), "interval", f.interval, "bucket", s.cfg.Bucket, "publish_every", f.publish)
-	err = s.run(ctx, a.follow(ctx, host, changes, log))
+	log.Info("counting", "interfaces", names(from.list), "interval", f.interval, "bucket", s.cfg.Bucket, "publish_every", f.publish)
+	err = a.record(ctx, s, now, from, changes)
 	if err == nil {
 		a.farewell(s)
+		a.stays(now)
 	}
 	return err
+}
+
+// record works until ctx is done; what runs beside the station ends with it.
+func (a *app) record(ctx context.Context, s *station, now *policyNow, from *interfaceSource, changes <-chan struct{}) error {
+	beside, stop := context.WithCancel(ctx)
+	lists := make(chan []vpc.Interface)
+	var running sync.WaitGroup
+	running.Go(func() { now.run(beside) })
+	running.Go(func() { from.follow(beside, changes, lists) })
+	defer running.Wait()
+	defer stop()
+	return s.run(ctx, lists)
+}
+
+// stays says that the rules outlive weir: a firewall that ended with its
+// observer would open the host whenever that is updated.
+func (a *app) stays(now *policyNow) {
+	if inForce, _ := now.state(); inForce != nil {
+		fmt.Fprintf(a.err, "the policy stays in force (version %s); weir policy remove takes it away\n", inForce.Entry.Version)
+	}
 }
 
 func (f *captureFlags) station(a *app, format flowlog.Format, keep bool, log *slog.Logger) stationConfig {
@@ -166,32 +227,6 @@ func (a *app) log() *slog.Logger {
 		}
 		return attr
 	}}))
-}
-
-// follow sends the list of interfaces whenever a device has changed.
-func (a *app) follow(ctx context.Context, host discover.Host, changes <-chan struct{}, log *slog.Logger) <-chan []vpc.Interface {
-	lists := make(chan []vpc.Interface)
-	go func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-changes:
-			}
-			discover.Settle(ctx)
-			list, err := host.Interfaces()
-			if err != nil && !errors.Is(err, discover.ErrNoDevice) {
-				log.Warn("cannot list the network devices", "err", err)
-				continue
-			}
-			select {
-			case lists <- list:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return lists
 }
 
 func names(list []vpc.Interface) string {

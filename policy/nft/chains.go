@@ -1,0 +1,170 @@
+package nft
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"weir/policy"
+)
+
+// groupSet is the chain of the groups that some interfaces have in common. What
+// it accepts goes on with the next stage.
+func (t *table) groupSet(s *policy.GroupSet, d policy.Direction, door policy.Door) string {
+	refusal := s.Refusal[d]
+	name := t.r.names.of("groups "+refusal.Key+doorName(door), "groups_"+groupWords(s)+"_"+d.String()+"_"+doorName(door))
+	if t.done[name] {
+		return name
+	}
+	t.done[name] = true
+	b := t.chain()
+	fmt.Fprintf(b, "\n\tchain %s { # security groups %s\n\t\t%s accept\n\t\tjump %s\n", name, groupLabels(s), t.tracked(), t.exempt(d))
+	for _, g := range s.Groups {
+		if chain := t.group(g, d); chain != "" {
+			fmt.Fprintf(b, "\t\tjump %s\n", chain)
+		}
+	}
+	fmt.Fprintf(b, "\t\t%s\n\t}\n", refuse(refusal, door))
+	return name
+}
+
+// tracked matches replies and related packets. In the bridge family there is no
+// connection tracking: the state came with the mark.
+func (t *table) tracked() string {
+	if t.bridge {
+		return fmt.Sprintf("meta mark & %#x == %#x", passageMask|passageTracked, passageMagic|passageTracked)
+	}
+	t.tracks = true
+	return "ct state established,related"
+}
+
+// group is the chain of one security group; all interfaces that have it share
+// it. It is "" when the group allows nothing.
+func (t *table) group(g *policy.SecurityGroup, d policy.Direction) string {
+	name := t.r.names.of("group "+g.ID+" "+d.String(), "sg_"+word(g.Name, g.ID)+"_"+d.String())
+	if t.done[name] {
+		return name
+	}
+	lines := t.allow(g.Rules[d], d)
+	if len(lines) == 0 {
+		return ""
+	}
+	t.done[name] = true
+	b := t.chain()
+	fmt.Fprintf(b, "\n\tchain %s { # security group %s\n", name, label(g.Name, g.ID))
+	for _, line := range lines {
+		fmt.Fprintf(b, "\t\t%s accept\n", line)
+	}
+	b.WriteString("\t}\n")
+	return name
+}
+
+// border is the chain of a subnet's edge: what stays inside does not meet the ACL.
+func (t *table) border(i *policy.Interface, d policy.Direction, door policy.Door) string {
+	name := t.r.names.of("border "+i.SubnetID+" "+d.String()+doorName(door), "border_"+i.SubnetID+"_"+d.String()+"_"+doorName(door))
+	if t.done[name] {
+		return name
+	}
+	t.done[name] = true
+	b := t.chain()
+	fmt.Fprintf(b, "\n\tchain %s { # out of and into subnet %s, network ACL %s\n\t\tjump %s\n", name, plain(i.SubnetID), label(i.ACL.Name, i.ACL.ID), t.exempt(d))
+	for _, inside := range i.Inside {
+		fmt.Fprintf(b, "\t\t%s accept\n", oneOf([]netip.Prefix{inside}, d, inside.Addr().Is6()))
+	}
+	for _, is6 := range []bool{false, true} {
+		fmt.Fprintf(b, "\t\t%s %s @%s accept\n", protocol(is6), field(d), t.link(is6))
+	}
+	fmt.Fprintf(b, "\t\tgoto %s\n\t}\n", t.acl(i.ACL, d, door))
+	return name
+}
+
+// link is the set of addresses that never leave a link. It has a name: the kernel
+// goes through the whole transaction for each set without one.
+func (t *table) link(is6 bool) string {
+	name := t.r.names.of("link"+familySuffix(is6), "link"+familySuffix(is6))
+	if t.done[name] {
+		return name
+	}
+	t.done[name] = true
+	v4, v6 := byFamily(policy.LinkScope)
+	nets := v4
+	if is6 {
+		nets = v6
+	}
+	fmt.Fprintf(&t.sets, "\n\tset %s { # what never leaves a link\n\t\ttype %s\n\t\tflags interval\n\t\telements = { %s }\n\t}\n", name, addressType(is6), list(nets))
+	return name
+}
+
+// acl is the chain of a network ACL: the first rule that matches decides.
+func (t *table) acl(a *policy.NetworkACL, d policy.Direction, door policy.Door) string {
+	name := t.r.names.of("acl "+a.ID+" "+d.String()+doorName(door), "acl_"+word(a.Name, a.ID)+"_"+d.String()+"_"+doorName(door))
+	if t.done[name] {
+		return name
+	}
+	t.done[name] = true
+	b := t.chain()
+	fmt.Fprintf(b, "\n\tchain %s { # network ACL %s\n", name, label(a.Name, a.ID))
+	for n := range a.Rules[d] {
+		m := &a.Rules[d][n]
+		is6 := m.Peer.CIDR.Addr().Is6()
+		line := join(oneOf([]netip.Prefix{m.Peer.CIDR}, d, is6), traffic(m.Traffic, is6))
+		if m.Rule.Allow {
+			fmt.Fprintf(b, "\t\t%s accept # rule %d\n", line, m.Rule.Number)
+		} else {
+			fmt.Fprintf(b, "\t\t%s %s\n", line, refuse(m.Rule, door))
+		}
+	}
+	fmt.Fprintf(b, "\t\t%s\n\t}\n", refuse(a.Rest[d], door))
+	return name
+}
+
+// exempt is the chain that accepts what nothing filters.
+func (t *table) exempt(d policy.Direction) string {
+	name := "exempt_" + d.String()
+	if t.done[name] {
+		return name
+	}
+	t.done[name] = true
+	b := t.chain()
+	fmt.Fprintf(b, "\n\tchain %s { # what neither security groups nor network ACLs filter\n", name)
+	for _, e := range policy.Exemptions {
+		if len(e.ICMPv6Types) > 0 {
+			fmt.Fprintf(b, "\t\tmeta protocol ip6 icmpv6 type { %s } accept # %s\n", list(e.ICMPv6Types), e.Words)
+		}
+		for _, is6 := range []bool{false, true} {
+			if lines := portPairs(e.Ports, is6); lines != "" {
+				fmt.Fprintf(b, "\t\tmeta protocol %s udp sport . udp dport { %s } accept # %s\n", protocol(is6), lines, e.Words)
+			}
+		}
+	}
+	for _, is6 := range []bool{false, true} {
+		var addrs []netip.Addr
+		for _, e := range policy.Exemptions {
+			for _, a := range e.Addresses {
+				if a.Is6() == is6 {
+					addrs = append(addrs, a)
+				}
+			}
+		}
+		if len(addrs) > 0 {
+			fmt.Fprintf(b, "\t\t%s %s { %s } accept # services of the VPC\n", protocol(is6), field(d), list(addrs))
+		}
+	}
+	b.WriteString("\t}\n")
+	return name
+}
+
+func portPairs(pairs []policy.PortPair, is6 bool) string {
+	var out []string
+	for _, p := range pairs {
+		if p.Is6 == is6 {
+			out = append(out, fmt.Sprintf("%d . %d", p.Src, p.Dst))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// refuse names the rule in the packet's mark and drops.
+func refuse(r *policy.Rule, door policy.Door) string {
+	return fmt.Sprintf("meta mark set %#x counter drop comment %s", uint32(policy.NewMark(door, r.ID)), comment(r.Words))
+}

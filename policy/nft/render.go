@@ -1,0 +1,205 @@
+package nft
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"weir/policy"
+)
+
+// renderer writes the script of one namespace.
+type renderer struct {
+	interfaces []*policy.Interface
+	bridges    []*bridge
+	ports      map[*policy.Interface]int // numbers of bridge ports, from 1
+	names      *names
+	groups     map[string]string // names of groups that interfaces have, by id
+	inet       table
+	bridge     table
+}
+
+// table is the sets, maps and chains of one family.
+type table struct {
+	r      *renderer
+	name   string
+	bridge bool
+	done   map[string]bool // chains and sets that are written
+	tracks bool            // some rule asks for the state of the connection
+	sets   strings.Builder
+	chains []*strings.Builder // callers before what they call
+	doors  [2][2][]string     // by policy.Door and stage: elements of the map of devices
+	ports  [2][]string        // by stage: elements of the map of port numbers
+}
+
+func newRenderer(name string, interfaces []*policy.Interface) (*renderer, error) {
+	r := &renderer{interfaces: interfaces, ports: map[*policy.Interface]int{}, names: newNames(), groups: map[string]string{}}
+	r.inet = table{r: r, name: name, done: map[string]bool{}}
+	r.bridge = table{r: r, name: name, bridge: true, done: map[string]bool{}}
+	for _, i := range interfaces {
+		if i.Groups != nil {
+			for _, g := range i.Groups.Groups {
+				r.groups[g.ID] = g.Name
+			}
+		}
+		if i.Bridge == "" {
+			continue
+		}
+		r.ports[i] = len(r.ports) + 1
+		n := slices.IndexFunc(r.bridges, func(b *bridge) bool { return b.name == i.Bridge })
+		if n < 0 {
+			n = len(r.bridges)
+			r.bridges = append(r.bridges, &bridge{name: i.Bridge})
+		}
+		r.bridges[n].ports = append(r.bridges[n].ports, i)
+	}
+	if len(r.ports) > passagePort {
+		return nil, fmt.Errorf("%d bridge ports: the passage mark has room for %d", len(r.ports), passagePort)
+	}
+	return r, nil
+}
+
+func (r *renderer) script() string {
+	for _, i := range r.interfaces {
+		for _, d := range []policy.Direction{policy.Egress, policy.Ingress} {
+			r.direction(i, d)
+		}
+	}
+	for _, b := range r.bridges {
+		r.throughBridge(b)
+	}
+	var b strings.Builder
+	b.WriteString(legend)
+	r.inet.write(&b)
+	if len(r.bridges) > 0 {
+		b.WriteString("\n")
+		r.bridge.write(&b)
+	}
+	return b.String()
+}
+
+const legend = `# Security groups and network ACLs, as Weir renders them. To follow a packet: its
+# device in the map of the door that it passes (entering: from the wire, leaving:
+# to the wire), stage 1, then stage 2. In a chain the first line that matches
+# decides: accept ends the stage, drop the packet. The end of a group's or the
+# exempt chain goes back to the caller. The mark of a drop holds the rule's id.
+`
+
+// direction writes the chains of one interface and direction, and names them in
+// the maps of its door.
+func (r *renderer) direction(i *policy.Interface, d policy.Direction) {
+	door := d.Door(i.Side)
+	t := &r.inet
+	if i.Bridge != "" && door == policy.Leaving {
+		t = &r.bridge
+	}
+	for n, chain := range t.stages(i, d, door) {
+		switch {
+		case chain == "":
+		case i.Bridge != "" && door == policy.Entering:
+			t.ports[n] = append(t.ports[n], fmt.Sprintf("%#x : jump %s, # %s %s", r.ports[i], chain, i.Device.Name, label(i.Name, i.ID)))
+		default:
+			t.doors[door][n] = append(t.doors[door][n], fmt.Sprintf("%s : jump %s, # %s", device(i.Device.Name), chain, label(i.Name, i.ID)))
+		}
+	}
+}
+
+// chain is where a new chain is written, behind the earlier ones.
+func (t *table) chain() *strings.Builder {
+	b := &strings.Builder{}
+	t.chains = append(t.chains, b)
+	return b
+}
+
+// stages are the chains of an interface and direction, in the order of the
+// door: on its way out a packet meets the groups first, on its way in the ACL.
+// An empty one refuses nothing.
+func (t *table) stages(i *policy.Interface, d policy.Direction, door policy.Door) (chains [2]string) {
+	groups, acl := 0, 1
+	if d == policy.Ingress {
+		groups, acl = 1, 0
+	}
+	if i.Groups != nil && !openGroups(i.Groups, d) {
+		chains[groups] = t.groupSet(i.Groups, d, door)
+	}
+	if i.ACL != nil && !openACL(i.ACL, d) {
+		chains[acl] = t.border(i, d, door)
+	}
+	return chains
+}
+
+// throughBridge leads what enters and leaves through a bridge to its ports.
+func (r *renderer) throughBridge(b *bridge) {
+	t := &r.inet
+	for stage := range 2 {
+		if stage == 0 || len(t.ports[stage]) > 0 {
+			t.doors[policy.Entering][stage] = append(t.doors[policy.Entering][stage],
+				fmt.Sprintf("%s : jump from_bridge_%d, # a bridge", device(b.name), stage+1))
+		}
+		if chain := t.toBridge(b, stage); chain != "" {
+			t.doors[policy.Leaving][stage] = append(t.doors[policy.Leaving][stage],
+				fmt.Sprintf("%s : jump %s, # a bridge", device(b.name), chain))
+		}
+	}
+	t.through(b)
+	t.tracks = true
+}
+
+// toBridge is the chain that judges what is routed to a bridge, by the address
+// of the port's instance; see passage.go.
+func (t *table) toBridge(b *bridge, stage int) string {
+	name := t.r.names.of(fmt.Sprint("to bridge ", b.name, stage), fmt.Sprintf("to_%s_%d", b.name, stage+1))
+	lines := fmt.Sprintf("\t\tmeta mark & %#x == %#x accept # switched, and judged at its port\n", passageMask|passageDone, passageMagic|passageDone)
+	some := false
+	for _, is6 := range []bool{false, true} {
+		var elements []string
+		for _, i := range b.ports {
+			at := routed(i, is6)
+			if len(at) == 0 {
+				continue
+			}
+			chain := t.stages(i, leavingDirection(i), policy.Leaving)[stage]
+			if chain == "" {
+				continue
+			}
+			for _, a := range at {
+				elements = append(elements, fmt.Sprintf("%s : jump %s, # %s %s", a, chain, i.Device.Name, label(i.Name, i.ID)))
+			}
+		}
+		if len(elements) == 0 {
+			continue
+		}
+		some = true
+		of := name + familySuffix(is6)
+		writeMap(&t.sets, of, addressType(is6), "verdict", elements)
+		lines += fmt.Sprintf("\t\t%s daddr vmap @%s\n", protocol(is6), of)
+	}
+	if !some {
+		return ""
+	}
+	fmt.Fprintf(t.chain(), "\n\tchain %s { # what is routed to the bridge\n%s\t}\n", name, lines)
+	return name
+}
+
+// routed is the addresses of one family by which packets are routed to an
+// interface. Link-local ones are not, and several bridges may have the same.
+// Prefixes are left to the port's own door: the capture, which has to find the
+// interface of what is refused here, knows single addresses only.
+func routed(i *policy.Interface, is6 bool) []netip.Addr {
+	var out []netip.Addr
+	for _, a := range i.Addresses {
+		if a.Is6() == is6 && !a.IsLinkLocalUnicast() {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// leavingDirection is the direction of what leaves the host through the device.
+func leavingDirection(i *policy.Interface) policy.Direction {
+	if policy.Ingress.Door(i.Side) == policy.Leaving {
+		return policy.Ingress
+	}
+	return policy.Egress
+}

@@ -1,0 +1,138 @@
+package nft
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"weir/policy"
+)
+
+// DefaultTable is the name of the tables, one of family inet and, where there
+// are bridge ports, one of family bridge.
+const DefaultTable = "weir"
+
+// Options say how to render.
+type Options struct {
+	Table string // name of the tables; empty is DefaultTable
+}
+
+// Ruleset is the script of one network namespace.
+type Ruleset struct {
+	Namespace string // path; empty is the one Weir runs in
+	Table     string
+	// Text declares the tables, for people too. It is the same for equal policies.
+	Text string
+	// Bridges are those whose ports it judges: they need br_netfilter.
+	Bridges    []string
+	Interfaces int // that it judges
+
+	ports map[string]string // devices that it judges, to their bridges; "" for none
+	nft   string            // the program; "" looks for it
+}
+
+// Render makes a ruleset of each namespace with an interface that something
+// filters, ascending by namespace. An interface without a device is not on this
+// host, and left out.
+func Render(p *policy.Policy, o Options) ([]Ruleset, error) {
+	if o.Table == "" {
+		o.Table = DefaultTable
+	}
+	if clean(o.Table) != o.Table || !isLetter(o.Table[0]) {
+		return nil, fmt.Errorf("table name %q: letters, digits and underscores, beginning with a letter", o.Table)
+	}
+	byNamespace := map[string][]*policy.Interface{}
+	for _, i := range p.Interfaces() {
+		if i.Device.Name == "" || !filtered(i) {
+			continue
+		}
+		for _, name := range []string{i.Device.Name, i.Bridge} {
+			if err := checkDevice(name); err != nil {
+				return nil, fmt.Errorf("interface %s: %w", i.ID, err)
+			}
+		}
+		byNamespace[i.Device.Namespace] = append(byNamespace[i.Device.Namespace], i)
+	}
+	var rulesets []Ruleset
+	for namespace, interfaces := range byNamespace {
+		r, err := newRenderer(o.Table, interfaces)
+		if err != nil {
+			return nil, err
+		}
+		s := Ruleset{Namespace: namespace, Table: o.Table, Text: r.script(), Interfaces: len(interfaces), ports: map[string]string{}}
+		for _, b := range r.bridges {
+			s.Bridges = append(s.Bridges, b.name)
+		}
+		for _, i := range interfaces {
+			s.ports[i.Device.Name] = i.Bridge
+		}
+		rulesets = append(rulesets, s)
+	}
+	slices.SortFunc(rulesets, func(a, b Ruleset) int { return strings.Compare(a.Namespace, b.Namespace) })
+	return rulesets, nil
+}
+
+// maxDevice is IFNAMSIZ without the zero at the end.
+const maxDevice = 15
+
+// checkDevice refuses names that nft cannot say: it has no escapes. The empty
+// one is no bridge.
+func checkDevice(name string) error {
+	if len(name) > maxDevice {
+		return fmt.Errorf("the device name %q is longer than %d bytes", name, maxDevice)
+	}
+	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '"' }) {
+		return fmt.Errorf("the device name %q has a character that the firewall cannot name: ip link set … name …", name)
+	}
+	return nil
+}
+
+// filtered reports whether an interface can refuse anything.
+func filtered(i *policy.Interface) bool {
+	for _, d := range []policy.Direction{policy.Ingress, policy.Egress} {
+		if i.Groups != nil && !openGroups(i.Groups, d) || i.ACL != nil && !openACL(i.ACL, d) {
+			return true
+		}
+	}
+	return false
+}
+
+// everything gathers rules that let everything pass, of each family.
+type everything struct{ v4, v6 bool }
+
+func (e *everything) add(m *policy.Match) (all bool) {
+	if m.Traffic.Protocol == -1 && m.Peer.CIDR.IsValid() && m.Peer.CIDR.Bits() == 0 {
+		e.v4 = e.v4 || m.Peer.CIDR.Addr().Is4()
+		e.v6 = e.v6 || m.Peer.CIDR.Addr().Is6()
+	}
+	return e.v4 && e.v6
+}
+
+// openACL reports whether an ACL lets everything of both families pass: AWS's
+// default one does. Then it need not be asked.
+func openACL(a *policy.NetworkACL, d policy.Direction) bool {
+	var e everything
+	for i := range a.Rules[d] {
+		m := &a.Rules[d][i]
+		if !m.Rule.Allow {
+			return false
+		}
+		if e.add(m) {
+			return true
+		}
+	}
+	return false
+}
+
+// openGroups is openACL for groups: most let everything out.
+func openGroups(s *policy.GroupSet, d policy.Direction) bool {
+	var e everything
+	for _, g := range s.Groups {
+		for i := range g.Rules[d] {
+			if e.add(&g.Rules[d][i]) {
+				return true
+			}
+		}
+	}
+	return false
+}

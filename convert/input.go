@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync/atomic"
+	"sync"
 
 	"weir/flowlog"
 	"weir/flowlog/parquet"
@@ -37,10 +37,12 @@ type input struct {
 	Input
 	units chan unit       // closed at the end
 	table *parquet.Reader // nil for text
+	bytes int64           // read, as stored
+	err   error           // why units ended early; read it when they have
+
+	mu    sync.Mutex // guards opening and closing the file
+	users int        // of the file; it does not change while there are some
 	file  *os.File
-	users atomic.Int32 // its reader and its row groups that wait; the last closes the file
-	bytes int64        // read, as stored
-	err   error        // why units ended early; read it when they have
 
 	// Of row groups that could not be read; guarded by the pipeline.
 	broken      error // the first of them
@@ -52,30 +54,30 @@ type input struct {
 const chunksAhead = 16
 
 func newInput(in Input) *input {
-	i := &input{Input: in, units: make(chan unit, chunksAhead)}
-	i.users.Store(1)
-	return i
+	return &input{Input: in, units: make(chan unit, chunksAhead)}
 }
 
 // read opens the input and hands out its units until the end, an error, or the
 // context's end.
 func (in *input) read(ctx context.Context, p *pipeline) {
 	defer close(in.units)
-	defer in.release()
 	from, err := in.open(ctx)
-	switch {
-	case err != nil:
+	if err != nil {
 		in.err = err
-	case in.file != nil && parquet.Is(in.file):
+		return
+	}
+	defer in.release()
+	if from == nil {
 		in.err = in.readGroups(ctx, p)
-	default:
+	} else {
 		in.err = in.readChunks(ctx, p, from)
 	}
 }
 
-// open finds out what the input is. What is no regular file is only read from
-// its beginning to its end, so Parquet from there goes to a file first.
-func (in *input) open(ctx context.Context) (from io.Reader, err error) {
+// open finds out what the input is, and returns text to read or, for Parquet,
+// nil. What is no regular file is only read from its beginning to its end, so
+// Parquet from there goes to a file first.
+func (in *input) open(ctx context.Context) (text io.Reader, err error) {
 	open := func() (io.ReadCloser, error) { return io.NopCloser(in.In), nil }
 	if in.In == nil {
 		info, err := os.Stat(in.Path)
@@ -83,18 +85,54 @@ func (in *input) open(ctx context.Context) (from io.Reader, err error) {
 			return nil, err
 		}
 		if info.Mode().IsRegular() {
-			in.file, err = os.Open(in.Path)
-			return in.file, err
+			if err := in.acquire(); err != nil || parquet.Is(in.file) {
+				return nil, err
+			}
+			return in.file, nil
 		}
 		open = func() (io.ReadCloser, error) { return os.Open(in.Path) }
 	}
 	stream := bufio.NewReader(pump(ctx, open))
+	in.users = 2 // so that a file without a name stays open to the end
 	if head, _ := stream.Peek(8); !parquet.Is(bytes.NewReader(head)) {
 		return stream, nil
 	}
 	in.file, err = spool(stream)
 	return nil, err
 }
+
+// acquire opens the file for one more user. It is closed when it has none:
+// there may be more inputs than a process may have files.
+func (in *input) acquire() (err error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.file == nil {
+		if in.file, err = os.Open(in.Path); err != nil {
+			return err
+		}
+	}
+	in.users++
+	return nil
+}
+
+func (in *input) release() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.users--; in.users == 0 {
+		in.close()
+	}
+}
+
+// close is for the end, too, when nobody uses the file any more.
+func (in *input) close() {
+	if in.file != nil {
+		_ = in.file.Close() // it was only read
+		in.file = nil
+	}
+}
+
+// ReadAt is for who has acquired the file.
+func (in *input) ReadAt(b []byte, at int64) (int, error) { return in.file.ReadAt(b, at) }
 
 // pump reads in a goroutine of its own: nothing ends a read of a terminal or a
 // pipe that stays silent, so at the end of ctx it is left behind, and ends with
@@ -157,7 +195,7 @@ func (in *input) readGroups(ctx context.Context, p *pipeline) error {
 	if err != nil {
 		return err
 	}
-	if in.table, err = parquet.NewReader(in.file, info.Size(), parquet.ReadOptions{}); err != nil {
+	if in.table, err = parquet.NewReader(in, info.Size(), parquet.ReadOptions{}); err != nil {
 		return err
 	}
 	if in.table.Format().IsZero() {
@@ -173,7 +211,6 @@ func (in *input) readGroups(ctx context.Context, p *pipeline) error {
 		if group, err = in.table.Section(i, i+1); err != nil {
 			break
 		}
-		in.users.Add(1)
 		err = in.hand(ctx, unit{in: in, format: group.Format(), rows: int(min(group.Rows(), maxRows)), group: i})
 		p.progress(in, info.Size()/int64(groups))
 	}
@@ -191,20 +228,6 @@ func (in *input) hand(ctx context.Context, u unit) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	}
-}
-
-// release closes the file after its last user. There may be more inputs than a
-// process may have files.
-func (in *input) release() {
-	if in.users.Add(-1) == 0 {
-		in.close()
-	}
-}
-
-func (in *input) close() {
-	if in.file != nil {
-		_ = in.file.Close() // it was only read
 	}
 }
 

@@ -154,7 +154,7 @@ func (r traffic) parquetFile(t testing.TB, dir, name string, f flowlog.Format, n
 	t.Helper()
 	s := sample{path: filepath.Join(dir, name+".parquet"), lines: int64(n)}
 	var out bytes.Buffer
-	w, err := parquet.NewWriter(&out, f, parquet.Options{Codec: parquet.Codec(r.IntN(4)), RowGroupRows: 1 + r.IntN(3000)})
+	w, err := parquet.NewWriter(&out, f, parquet.Options{Codec: parquet.Codec(r.IntN(4)), RowGroupRows: 300 + r.IntN(3000)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,6 +93,10 @@ func (w *worker) readChunk(u *unit) error {
 }
 
 func (w *worker) readGroup(u *unit) error {
+	if err := u.in.acquire(); err != nil {
+		w.p.damaged(u, err)
+		return nil
+	}
 	defer u.in.release()
 	group, err := u.in.table.Section(u.group, u.group+1)
 	if err != nil {

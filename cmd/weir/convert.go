@@ -393,7 +393,11 @@ func (a *app) warnConverted(r *convert.Report, inputs convertInputs, l *problemL
 	if n := int64(len(r.Empty)); n > 0 {
 		warn("%d %s without a record, so without an output: %s", n, plural(n, "input"), firstOf(r.Empty))
 	}
-	for _, d := range r.Damaged {
+	for i, d := range r.Damaged {
+		if i == l.most+9 {
+			warn("%d more inputs could not be read to their end", len(r.Damaged)-i)
+			break
+		}
 		warn("%s", d)
 	}
 	a.listProblems(r, l)

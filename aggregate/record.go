@@ -48,7 +48,7 @@ func statusDraft(place uint32, status string, w window) draft {
 func (d *draft) compare(o *draft) int {
 	return cmp.Or(
 		cmp.Compare(d.start, o.start),
-		d.Key.Compare(&o.Key),
+		d.Compare(&o.Key),
 		cmp.Compare(d.action, o.action),
 		cmp.Compare(d.status, o.status),
 	)

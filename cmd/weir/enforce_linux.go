@@ -19,9 +19,14 @@ import (
 // enforcer puts policies into force and takes them away, in every network
 // namespace, and writes that down. "weir policy" and "weir up --enforce" both go
 // through it.
-type enforcer struct{ book *book.Book }
+type enforcer struct {
+	book *book.Book
+	// takeOver is true when rules that another data directory's policy put into
+	// force may be replaced and removed.
+	takeOver bool
+}
 
-func (a *app) enforcer() *enforcer { return &enforcer{a.book()} }
+func (a *app) enforcer(takeOver bool) *enforcer { return &enforcer{a.book(), takeOver} }
 
 // book is the memory of the data directory's policies.
 func (a *app) book() *book.Book { return book.Open(filepath.Join(a.dataDir, "policy")) }
@@ -71,6 +76,9 @@ func (e *enforcer) apply(ctx context.Context, d *draft) (out *outcome, err error
 	}
 	places, err := placesOf(ctx, former, unfinished, d)
 	if err != nil {
+		return nil, err
+	}
+	if places, err = e.ours(places); err != nil {
 		return nil, err
 	}
 	out = d.outcome(former, places)
@@ -125,9 +133,18 @@ func (e *enforcer) remove(ctx context.Context) (out *outcome, err error) {
 	out = &outcome{Namespaces: []namespaceChange{}}
 	ctx = context.WithoutCancel(ctx) // a signal must not leave half of them behind
 	var errs []error
+	var strangers []string // namespaces with rules that this book did not put there
 	for _, namespace := range namespacesOf(latest, unfinished) {
 		p := place{namespace: namespace}
 		err := p.look(ctx)
+		var mine []place
+		if err == nil {
+			mine, err = e.ours([]place{p})
+		}
+		if err == nil && len(mine) == 0 {
+			strangers = append(strangers, namespace)
+			continue
+		}
 		if err == nil && p.differs() {
 			err = put(ctx, namespace, nil)
 		}
@@ -135,6 +152,9 @@ func (e *enforcer) remove(ctx context.Context) (out *outcome, err error) {
 			out.Namespaces = append(out.Namespaces, namespaceChange{Namespace: namespace, Removed: true, Before: p.seal})
 		}
 		errs = append(errs, err)
+	}
+	if len(strangers) > 0 && len(out.Namespaces) == 0 && latest == nil {
+		errs = append(errs, &strangerError{strangers[0], "remove"})
 	}
 	if err := errors.Join(errs...); err != nil || latest == nil && unfinished == nil && len(out.Namespaces) == 0 {
 		return out, err
@@ -221,6 +241,53 @@ func (p *place) look(ctx context.Context) (err error) {
 	}
 	p.seal, err = at(p.namespace).Applied(ctx)
 	return err
+}
+
+// ours leaves out the places whose rules are another data directory's, unless
+// they may be taken over. Where rules are to be put over those, it is an error.
+func (e *enforcer) ours(places []place) ([]place, error) {
+	if e.takeOver {
+		return places, nil
+	}
+	log, err := e.book.Log()
+	if err != nil {
+		return nil, bookError(err)
+	}
+	known := map[string]bool{"": true}
+	for i := range log {
+		for _, seal := range log[i].Seals {
+			known[seal] = true
+		}
+	}
+	var mine []place
+	for _, p := range places {
+		switch {
+		case known[p.seal] || p.seal == sealOf(p.next):
+			mine = append(mine, p)
+		case p.next != nil:
+			return nil, &strangerError{p.namespace, "apply"}
+		}
+	}
+	return mine, nil
+}
+
+// strangerError is a namespace whose rules another data directory knows.
+type strangerError struct{ namespace, verb string }
+
+func (e *strangerError) Error() string {
+	where := "this host"
+	if e.namespace != "" {
+		where = "network namespace " + filepath.Base(e.namespace)
+	}
+	return fmt.Sprintf("the policy in force in %s is not one of this data directory's", where)
+}
+
+// Hint is the next step.
+func (e *strangerError) Hint() string {
+	if e.verb == "remove" {
+		return "remove it with the --data that applied it; if that is lost: --yes"
+	}
+	return "remove it first, with the --data that applied it; or replace it: --yes"
 }
 
 // namespaceExists reports whether there is a network namespace of that path.

@@ -125,7 +125,7 @@ func (a *app) lab(ctx context.Context, f *labFlags, format flowlog.Format) (err 
 		return err
 	}
 	log := a.log()
-	now := &policyNow{enforcer: &enforcer{p.book}, log: log}
+	now := &policyNow{enforcer: &enforcer{book: p.book}, log: log}
 	cfg := f.station(a, format, false, log)
 	cfg.Rules, cfg.Describe = p.book, now.describe
 	s, err := openStation(cfg)

@@ -33,7 +33,7 @@ from anywhere at all, at a card of this host), and devices that do not exist.
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.policyApply(cmd.Context(), args[0], yes) },
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "also when it locks you out, or a device does not exist")
+	cmd.Flags().BoolVar(&yes, "yes", false, "also when it locks you out, a device does not exist, or another data directory's policy is in force")
 	return cmd
 }
 
@@ -51,7 +51,7 @@ func (a *app) policyApply(ctx context.Context, file string, yes bool) error {
 	if err := d.guard(yes); err != nil {
 		return err
 	}
-	out, err := a.enforcer().apply(ctx, d)
+	out, err := a.enforcer(yes).apply(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ change of its file; --yes removes it all the same.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.policyRemove(cmd.Context(), yes) },
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "also while a running weir enforces it")
+	cmd.Flags().BoolVar(&yes, "yes", false, "also while a running weir enforces it, and when another data directory's policy is in force")
 	return cmd
 }
 
@@ -141,7 +141,7 @@ func (a *app) policyRemove(ctx context.Context, yes bool) error {
 		return withHint(fmt.Errorf("the running weir (process %d) enforces %s", s.Process.PID, s.Topology.File),
 			"stop it first; or remove the rules until the file changes: --yes")
 	}
-	out, err := a.enforcer().remove(ctx)
+	out, err := a.enforcer(yes).remove(ctx)
 	if err != nil {
 		return err
 	}

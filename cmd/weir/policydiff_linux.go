@@ -47,7 +47,7 @@ func (a *app) policyDiff(ctx context.Context, file string, rules bool) (same boo
 	if err != nil {
 		return false, err
 	}
-	e := a.enforcer()
+	e := a.enforcer(false)
 	former, err := e.inForce()
 	if err != nil {
 		return false, err

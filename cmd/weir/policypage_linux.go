@@ -12,7 +12,7 @@ import (
 // policyFinding is the policy's line of weir check.
 func (a *app) policyFinding(ctx context.Context) finding {
 	const name = "policy"
-	e := a.enforcer()
+	e := a.enforcer(false)
 	former, err := e.inForce()
 	switch {
 	case err != nil:

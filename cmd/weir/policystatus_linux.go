@@ -60,7 +60,7 @@ Exit status: 0 the kernel agrees (or nothing is in force), 1 it does not.`,
 }
 
 func (a *app) policyStatus(ctx context.Context) error {
-	e := a.enforcer()
+	e := a.enforcer(false)
 	former, err := e.inForce()
 	if err != nil {
 		return err

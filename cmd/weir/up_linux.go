@@ -152,7 +152,7 @@ change. They stay in force when weir stops; "weir policy remove" takes them away
 
 func (a *app) up(ctx context.Context, f *upFlags, format flowlog.Format) (err error) {
 	log := a.log()
-	now := &policyNow{enforcer: a.enforcer(), log: log}
+	now := &policyNow{enforcer: a.enforcer(f.yes), log: log}
 	from, err := a.interfaceSource(f, now, log)
 	if err != nil {
 		return err

@@ -36,6 +36,7 @@ type wire struct {
 	refused  bool // what is refused is on this wire too
 	packets0 uint64
 	bytes0   uint64
+	before   *losses // the test; nil until the first look
 }
 
 // side is one direction of one interface.
@@ -261,6 +262,9 @@ func (r *rig) nft(ns, script string) {
 	r.must(r.ns[ns].Run(cmd))
 }
 
+// losses is what a wire has lost since it was made.
+type losses struct{ queue, sent, received uint64 }
+
 // wirePackets reads a pfifo: packets after segmentation, and their IP bytes.
 // A device that lost packets makes the comparison meaningless.
 func (r *rig) wirePackets(w *wire) (packets, bytes uint64) {
@@ -279,9 +283,12 @@ func (r *rig) wirePackets(w *wire) (packets, bytes uint64) {
 				continue
 			}
 			s := q.Attrs().Statistics
-			if s.Queue.Drops != 0 || l.Attrs().Statistics.TxDropped != 0 || l.Attrs().Statistics.RxDropped != 0 {
-				return fmt.Errorf("the rig lost packets at %s: pfifo %d, device %d sent %d received",
-					w.dev, s.Queue.Drops, l.Attrs().Statistics.TxDropped, l.Attrs().Statistics.RxDropped)
+			lost := losses{uint64(s.Queue.Drops), l.Attrs().Statistics.TxDropped, l.Attrs().Statistics.RxDropped}
+			if w.lost == nil { // a device may speak up before its other end is there
+				w.lost = &lost
+			}
+			if lost != *w.lost {
+				return fmt.Errorf("the rig lost packets at %s: %+v, before the test %+v", w.dev, lost, *w.lost)
 			}
 			packets = uint64(s.Basic.Packets)
 			bytes = s.Basic.Bytes - 14*packets

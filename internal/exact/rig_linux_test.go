@@ -36,7 +36,7 @@ type wire struct {
 	refused  bool // what is refused is on this wire too
 	packets0 uint64
 	bytes0   uint64
-	before   *losses // the test; nil until the first look
+	lost     *losses // before the test; nil until the first look
 }
 
 // side is one direction of one interface.

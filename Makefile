@@ -5,7 +5,7 @@ export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false
 export FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-static test test-race test-root fuzz bench lint fmt generate generate-check demo clean
+.PHONY: help setup build build-static test test-race test-root fuzz soak-verdicts bench lint fmt generate generate-check demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test-root: setup ## the same, and a skipped test is a failure (needs root)
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	@scripts/fuzz
+
+soak-verdicts: setup ## COUNT random packets (100000) from SEED (1): does the kernel do what policy says? (needs root)
+	@scripts/soak-verdicts
 
 bench: setup build ## what counting, draining, encoding and asking cost
 	@scripts/bench

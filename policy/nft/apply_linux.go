@@ -2,19 +2,11 @@ package nft
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
 )
-
-// Digest names what a ruleset says: equal rulesets have equal digests.
-func (r *Ruleset) Digest() string {
-	sum := sha256.Sum256([]byte(r.Text))
-	return hex.EncodeToString(sum[:8])
-}
 
 // seal is the set whose comment says that a table is ours, and which version.
 const seal, ours = "seal", "weir policy "
@@ -60,11 +52,11 @@ func (r *Ruleset) script(families []string) string {
 
 // removal takes tables away, also when somebody else was faster.
 func (r *Ruleset) removal(families []string) string {
-	script := ""
+	var b strings.Builder
 	for _, family := range families {
-		script += fmt.Sprintf("add table %s %s\ndelete table %s %s\n", family, r.Table, family, r.Table)
+		fmt.Fprintf(&b, "add table %s %s\ndelete table %s %s\n", family, r.Table, family, r.Table)
 	}
-	return script
+	return b.String()
 }
 
 // Remove takes the tables away, if they are ours. That there are none is no error.

@@ -18,13 +18,14 @@ func (t *table) groupSet(s *policy.GroupSet, d policy.Direction, door policy.Doo
 	}
 	t.done[name] = true
 	b := t.chain()
-	fmt.Fprintf(b, "\n\tchain %s { # security groups %s\n\t\t%s accept\n\t\tjump %s\n", name, groupLabels(s), t.tracked(), t.exempt(d))
+	fmt.Fprintf(b, "\n\tchain %s { # security groups %s\n\t\t%s accept\n", name, groupLabels(s), t.tracked())
 	for _, g := range s.Groups {
 		if chain := t.group(g, d); chain != "" {
 			fmt.Fprintf(b, "\t\tjump %s\n", chain)
 		}
 	}
-	fmt.Fprintf(b, "\t\t%s\n\t}\n", refuse(refusal, door))
+	// What a rule allows need not be exempt, so few packets get here.
+	fmt.Fprintf(b, "\t\tjump %s\n\t\t%s\n\t}\n", t.exempt(d), refuse(refusal, door))
 	return name
 }
 
@@ -67,7 +68,7 @@ func (t *table) border(i *policy.Interface, d policy.Direction, door policy.Door
 	}
 	t.done[name] = true
 	b := t.chain()
-	fmt.Fprintf(b, "\n\tchain %s { # out of and into subnet %s, network ACL %s\n\t\tjump %s\n", name, plain(i.SubnetID), label(i.ACL.Name, i.ACL.ID), t.exempt(d))
+	fmt.Fprintf(b, "\n\tchain %s { # out of and into subnet %s, network ACL %s\n", name, plain(i.SubnetID), label(i.ACL.Name, i.ACL.ID))
 	for _, inside := range i.Inside {
 		fmt.Fprintf(b, "\t\t%s accept\n", oneOf([]netip.Prefix{inside}, d, inside.Addr().Is6()))
 	}
@@ -95,7 +96,8 @@ func (t *table) link(is6 bool) string {
 	return name
 }
 
-// acl is the chain of a network ACL: the first rule that matches decides.
+// acl is the chain of a network ACL: the first rule that matches decides. What
+// is exempt has to be let through before the first rule that refuses.
 func (t *table) acl(a *policy.NetworkACL, d policy.Direction, door policy.Door) string {
 	name := t.r.names.of("acl "+a.ID+" "+d.String()+doorName(door), "acl_"+word(a.Name, a.ID)+"_"+d.String()+"_"+doorName(door))
 	if t.done[name] {
@@ -104,21 +106,31 @@ func (t *table) acl(a *policy.NetworkACL, d policy.Direction, door policy.Door) 
 	t.done[name] = true
 	b := t.chain()
 	fmt.Fprintf(b, "\n\tchain %s { # network ACL %s\n", name, label(a.Name, a.ID))
+	asked := false
+	exempt := func() {
+		if !asked {
+			fmt.Fprintf(b, "\t\tjump %s\n", t.exempt(d))
+		}
+		asked = true
+	}
 	for n := range a.Rules[d] {
 		m := &a.Rules[d][n]
 		is6 := m.Peer.CIDR.Addr().Is6()
 		line := join(oneOf([]netip.Prefix{m.Peer.CIDR}, d, is6), traffic(m.Traffic, is6))
 		if m.Rule.Allow {
 			fmt.Fprintf(b, "\t\t%s accept # rule %d\n", line, m.Rule.Number)
-		} else {
-			fmt.Fprintf(b, "\t\t%s %s\n", line, refuse(m.Rule, door))
+			continue
 		}
+		exempt()
+		fmt.Fprintf(b, "\t\t%s %s\n", line, refuse(m.Rule, door))
 	}
+	exempt()
 	fmt.Fprintf(b, "\t\t%s\n\t}\n", refuse(a.Rest[d], door))
 	return name
 }
 
-// exempt is the chain that accepts what nothing filters.
+// exempt is the chain that accepts what nothing filters. Many packets that an
+// ACL judges pass it: each family has its own, and what is rare comes last.
 func (t *table) exempt(d policy.Direction) string {
 	name := "exempt_" + d.String()
 	if t.done[name] {
@@ -126,18 +138,10 @@ func (t *table) exempt(d policy.Direction) string {
 	}
 	t.done[name] = true
 	b := t.chain()
-	fmt.Fprintf(b, "\n\tchain %s { # what neither security groups nor network ACLs filter\n", name)
-	for _, e := range policy.Exemptions {
-		if len(e.ICMPv6Types) > 0 {
-			fmt.Fprintf(b, "\t\tmeta protocol ip6 icmpv6 type { %s } accept # %s\n", list(e.ICMPv6Types), e.Words)
-		}
-		for _, is6 := range []bool{false, true} {
-			if lines := portPairs(e.Ports, is6); lines != "" {
-				fmt.Fprintf(b, "\t\tmeta protocol %s udp sport . udp dport { %s } accept # %s\n", protocol(is6), lines, e.Words)
-			}
-		}
-	}
+	fmt.Fprintf(b, "\n\tchain %s { # what neither security groups nor network ACLs filter\n\t\tmeta protocol vmap { ip : goto %s_v4, ip6 : goto %s_v6 }\n\t}\n", name, name, name)
 	for _, is6 := range []bool{false, true} {
+		b := t.chain()
+		fmt.Fprintf(b, "\n\tchain %s%s {\n", name, familySuffix(is6))
 		var addrs []netip.Addr
 		for _, e := range policy.Exemptions {
 			for _, a := range e.Addresses {
@@ -145,12 +149,18 @@ func (t *table) exempt(d policy.Direction) string {
 					addrs = append(addrs, a)
 				}
 			}
+			if lines := portPairs(e.Ports, is6); lines != "" {
+				fmt.Fprintf(b, "\t\tudp sport . udp dport { %s } accept # %s\n", lines, e.Words)
+			}
+			if len(e.ICMPv6Types) > 0 && is6 {
+				fmt.Fprintf(b, "\t\ticmpv6 type { %s } accept # %s\n", list(e.ICMPv6Types), e.Words)
+			}
 		}
 		if len(addrs) > 0 {
 			fmt.Fprintf(b, "\t\t%s %s { %s } accept # services of the VPC\n", protocol(is6), field(d), list(addrs))
 		}
+		b.WriteString("\t}\n")
 	}
-	b.WriteString("\t}\n")
 	return name
 }
 

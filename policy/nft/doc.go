@@ -10,8 +10,8 @@
 // packet leaves the rest to the network ACL, and the other way round: "accept"
 // in the first goes on with the second.
 //
-//	device ─ map ─▶ set of groups ─▶ known connection? exempt? ─▶ group, group … ─▶ refuse
-//	device ─ map ─▶ subnet's border ─▶ exempt? inside the subnet? ─▶ ACL ─▶ refuse
+//	device ─ map ─▶ set of groups ─▶ known connection? ─▶ group, group … ─▶ exempt? ─▶ refuse
+//	device ─ map ─▶ subnet's border ─▶ inside the subnet? ─▶ ACL, exempt? ─▶ refuse
 //
 // Maps lead from a device to its chains, and interfaces share the chains of
 // their groups and subnets: what a packet costs does not grow with their number.
@@ -19,7 +19,7 @@
 // What refuses sets the packet's mark (policy.Mark) and drops, in one rule: the
 // capture reads the mark in the drop. Packets that pass keep their mark, except
 // for those that pass a bridge with ports of ours: see passage.go. Why it is
-// built like this: docs/decisions/0009.
+// built like this: docs/decisions/0011.
 //
 // A packet whose headers the kernel's firewall reads otherwise than a policy
 // does is judged by what the kernel reads: in IPv6, the authentication header

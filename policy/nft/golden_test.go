@@ -66,24 +66,31 @@ func shop() *vpc.Topology {
 			app, eni("db", "subnet-private", "10.0.2.20", "2001:db8:0:2::20", "sg-db"), bastion,
 		},
 		Groups: []vpc.SecurityGroup{
-			{ID: "sg-web", Name: "web", VPCID: "vpc-shop",
+			{
+				ID: "sg-web", Name: "web", VPCID: "vpc-shop",
 				Ingress: concat(from(tcp(80, 80), "0.0.0.0/0", "::/0"), from(tcp(443, 443), "0.0.0.0/0", "::/0"), from(ping, "0.0.0.0/0"), group(tcp(22, 22), "sg-bastion")),
-				Egress:  concat(group(tcp(8080, 8090), "sg-app"), from(vpc.Ports(vpc.UDP, 53, 53), "10.0.0.2/32"))},
-			{ID: "sg-app", Name: "app", VPCID: "vpc-shop",
+				Egress:  concat(group(tcp(8080, 8090), "sg-app"), from(vpc.Ports(vpc.UDP, 53, 53), "10.0.0.2/32")),
+			},
+			{
+				ID: "sg-app", Name: "app", VPCID: "vpc-shop",
 				Ingress: concat(group(tcp(8080, 8090), "sg-web"), group(vpc.AllTraffic, "sg-app"), group(tcp(22, 22), "sg-bastion")),
-				Egress:  concat(group(tcp(5432, 5432), "sg-db"), from(tcp(443, 443), "0.0.0.0/0"))},
+				Egress:  concat(group(tcp(5432, 5432), "sg-db"), from(tcp(443, 443), "0.0.0.0/0")),
+			},
 			{ID: "sg-db", Name: "db", VPCID: "vpc-shop", Ingress: concat(group(tcp(5432, 5432), "sg-app"), group(tcp(22, 22), "sg-bastion"))},
 			{ID: "sg-bastion", Name: "bastion", VPCID: "vpc-shop", Ingress: prefixList(tcp(22, 22), "pl-office"), Egress: out},
 		},
 		ACLs: []vpc.NetworkACL{
-			{ID: "acl-public", Name: "public", VPCID: "vpc-shop",
+			{
+				ID: "acl-public", Name: "public", VPCID: "vpc-shop",
 				Ingress: []vpc.ACLRule{
 					{Number: 90, Traffic: tcp(22, 22), CIDR: cidr("203.0.113.128/25")},
 					{Number: 100, Allow: true, Traffic: vpc.AllTraffic, CIDR: cidr("0.0.0.0/0")},
 					{Number: 101, Allow: true, Traffic: vpc.AllTraffic, CIDR: cidr("::/0")},
 				},
-				Egress: vpc.DefaultACL("vpc-shop", "acl-public").Egress},
-			{ID: "acl-private", Name: "private", VPCID: "vpc-shop",
+				Egress: vpc.DefaultACL("vpc-shop", "acl-public").Egress,
+			},
+			{
+				ID: "acl-private", Name: "private", VPCID: "vpc-shop",
 				Ingress: []vpc.ACLRule{
 					{Number: 100, Allow: true, Traffic: vpc.AllTraffic, CIDR: cidr("10.0.0.0/16")},
 					{Number: 110, Allow: true, Traffic: vpc.AllTraffic, CIDR: cidr("2001:db8::/56")},
@@ -93,7 +100,8 @@ func shop() *vpc.Topology {
 					{Number: 100, Allow: true, Traffic: tcp(443, 443), CIDR: cidr("0.0.0.0/0")},
 					{Number: 110, Allow: true, Traffic: tcp(1024, 65535), CIDR: cidr("10.0.0.0/16")},
 					{Number: 120, Allow: true, Traffic: tcp(1024, 65535), CIDR: cidr("2001:db8::/56")},
-				}},
+				},
+			},
 		},
 		PrefixLists: []vpc.PrefixList{{ID: "pl-office", Name: "office", Entries: []netip.Prefix{cidr("198.51.100.0/25"), cidr("198.51.100.200/32"), cidr("2001:db8:ff::/48")}}},
 	}

@@ -53,7 +53,7 @@ func bridgesOn(tb testing.TB, ns *netns.Namespace) {
 // more than what is in it, so many go into one.
 func TestEveryScriptLoads(t *testing.T) {
 	ns := namespace(t, "load")
-	const perTransaction = 20
+	const perTransaction = 5
 	seeds := 300
 	if testing.Short() {
 		seeds = 60

@@ -29,6 +29,10 @@ func (l *line) String() string {
 // allow is the conditions under which rules of a group allow a packet. Rules
 // about the same traffic become one for each family, and so do those about the
 // same peers and protocol.
+//
+// Sets of address, protocol and port would be asked once for all the rules, but
+// were measured: they take ten times the kernel's memory (264 MB against 22 for
+// 500 groups of 30 + 30 rules) and load no faster.
 func (t *table) allow(rules []policy.Match, d policy.Direction) []string {
 	type key struct {
 		peer     string

@@ -150,7 +150,8 @@ func (r *renderer) throughBridge(b *bridge) {
 // of the port's instance; see passage.go.
 func (t *table) toBridge(b *bridge, stage int) string {
 	name := t.r.names.of(fmt.Sprint("to bridge ", b.name, stage), fmt.Sprintf("to_%s_%d", b.name, stage+1))
-	lines := fmt.Sprintf("\t\tmeta mark & %#x == %#x accept # switched, and judged at its port\n", passageMask|passageDone, passageMagic|passageDone)
+	var lines strings.Builder
+	fmt.Fprintf(&lines, "\t\tmeta mark & %#x == %#x accept # switched, and judged at its port\n", passageMask|passageDone, passageMagic|passageDone)
 	some := false
 	for _, is6 := range []bool{false, true} {
 		var elements []string
@@ -173,12 +174,12 @@ func (t *table) toBridge(b *bridge, stage int) string {
 		some = true
 		of := name + familySuffix(is6)
 		writeMap(&t.sets, of, addressType(is6), "verdict", elements)
-		lines += fmt.Sprintf("\t\t%s daddr vmap @%s\n", protocol(is6), of)
+		fmt.Fprintf(&lines, "\t\t%s daddr vmap @%s\n", protocol(is6), of)
 	}
 	if !some {
 		return ""
 	}
-	fmt.Fprintf(t.chain(), "\n\tchain %s { # what is routed to the bridge\n%s\t}\n", name, lines)
+	fmt.Fprintf(t.chain(), "\n\tchain %s { # what is routed to the bridge\n%s\t}\n", name, lines.String())
 	return name
 }
 

@@ -1,6 +1,8 @@
 package nft
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +31,12 @@ type Ruleset struct {
 
 	ports map[string]string // devices that it judges, to their bridges; "" for none
 	nft   string            // the program; "" looks for it
+}
+
+// Digest names what a ruleset says: equal rulesets have equal digests.
+func (r *Ruleset) Digest() string {
+	sum := sha256.Sum256([]byte(r.Text))
+	return hex.EncodeToString(sum[:8])
 }
 
 // Render makes a ruleset of each namespace with an interface that something

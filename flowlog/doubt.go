@@ -43,8 +43,8 @@ func (f Format) Doubt(r *Record) string {
 		hollow: r.Action == "" && f.held.Has(atAction) || src == "" && f.held.Has(atSrc) ||
 			r.Missing.Has(atPackets) && f.held.Has(atPackets),
 	})
-	for _, field := range f.fields {
-		if why == "" && field.idStart != "" {
+	for _, field := range f.ids {
+		if why == "" {
 			why = field.doubtID(*field.text(r))
 		}
 	}
@@ -65,19 +65,19 @@ func typeOf(a netip.Addr) string {
 // doubt is Doubt for a row of a batch. It knows nothing of columns that the
 // batch does not have.
 func (b *Batch) doubt(f Format, row int) string {
+	src, action, packets := b.string(atSrc, row), b.string(atAction, row), b.number(atPackets, row)
 	why := f.doubt(&facts{
-		version: b.number(atVersion, row), packets: b.number(atPackets, row),
+		version: b.number(atVersion, row), packets: packets,
 		start: b.number(atStart, row), end: b.number(atEnd, row),
 		flags: b.number(atFlags, row), path: b.number(atPath, row),
-		src: textTypeOf(b.string(atSrc, row)), dst: textTypeOf(b.string(atDst, row)),
-		action: b.string(atAction, row), status: b.string(atStatus, row),
+		src: textTypeOf(src), dst: textTypeOf(b.string(atDst, row)),
+		action: action, status: b.string(atStatus, row),
 		trafficType: b.string(atType, row), toward: b.string(atToward, row),
-		hollow: b.Columns[atAction].Present && b.string(atAction, row) == "" ||
-			b.Columns[atSrc].Present && b.string(atSrc, row) == "" ||
-			b.Columns[atPackets].Present && b.number(atPackets, row) < 0,
+		hollow: action == "" && b.Columns[atAction].Present || src == "" && b.Columns[atSrc].Present ||
+			packets < 0 && b.Columns[atPackets].Present,
 	})
-	for _, field := range f.fields {
-		if why == "" && field.idStart != "" {
+	for _, field := range f.ids {
+		if why == "" {
 			why = field.doubtID(b.string(field.place, row))
 		}
 	}
@@ -157,13 +157,16 @@ func oneOf(s string, a, b string, more ...string) bool {
 	return s == "" || s == a || s == b || slices.Contains(more, s)
 }
 
-// textTypeOf is typeOf for an address's text.
+// textTypeOf is typeOf for an address's text: in IPv6 there is a colon behind at
+// most four digits.
 func textTypeOf(s string) string {
-	switch {
-	case s == "":
+	if s == "" {
 		return ""
-	case strings.IndexByte(s, ':') >= 0:
-		return IPv6
+	}
+	for i := 0; i < len(s) && i < 5; i++ {
+		if s[i] == ':' {
+			return IPv6
+		}
 	}
 	return IPv4
 }

@@ -16,6 +16,7 @@ type Format struct {
 	family  Family
 	held    FieldSet // the fields as a set
 	missing FieldSet // numbers that no record of this format has
+	ids     []*Field // those that are ids with a form
 }
 
 // DefaultFormat is the 14 fields of version 2, which is what a flow log of a
@@ -52,6 +53,9 @@ func newFormat(fs []*Field) Format {
 		}
 	}
 	for _, field := range fs {
+		if field.idStart != "" {
+			f.ids = append(f.ids, field)
+		}
 		f.version = max(f.version, field.Version)
 		f.family &= field.Family
 		f.held.Add(field.place)

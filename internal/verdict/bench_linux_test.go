@@ -3,6 +3,7 @@ package verdict
 import (
 	"context"
 	"fmt"
+	cilium "github.com/cilium/ebpf" //nolint:depguard // reads the kernel's own account of the programs
 	"net/netip"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -120,7 +122,7 @@ func (r *rig) load(interfaces, groups int, defaultACL bool) {
 // nanoseconds that each took: sending goes through the router and returns.
 func (r *rig) burst(from, to string, p packet) float64 {
 	r.t.Helper()
-	const packets = 20_000
+	const packets = burstPackets
 	frame := p.frames(1, r.ends[from].routerM, r.ends[from].mac)[0]
 	at := &unix.SockaddrLinklayer{Ifindex: r.ends[from].index, Protocol: htons(unix.ETH_P_ALL)}
 	var begin, end unix.Timespec
@@ -133,6 +135,9 @@ func (r *rig) burst(from, to string, p packet) float64 {
 	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &end)
 	return float64(end.Nano()-begin.Nano()) / packets
 }
+
+// burstPackets is how many packets burst sends.
+const burstPackets = 20_000
 
 // BenchmarkLatency is what the firewall adds to a packet's way through a
 // router, both doors together, in nanoseconds of processor time: medians of
@@ -224,6 +229,46 @@ func BenchmarkFlood(b *testing.B) {
 		off, on := median(got[name+", capture off"]), median(got[name+", capture on"])
 		fmt.Printf("  %-9s %6.0f ns a packet without counting, %6.0f with (%+.0f); %4.2f million a second on one core\n", name, off, on, on-off, 1000/on)
 	}
+	r.load(1000, 500, false)
+	defer r.count(b)()
+	stats, err := cilium.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
+	r.must(err)
+	defer stats.Close()
+	for _, name := range []string{"accepted", "refused"} {
+		p := map[string]packet{"accepted": passes, "refused": refused}[name]
+		before := programTimes(b)
+		const packets = 3 * burstPackets
+		for range 3 {
+			r.burst("eni-0", "eni-1", p)
+		}
+		after := programTimes(b)
+		sum, parts := 0.0, ""
+		for _, program := range []string{"weir_entering", "weir_leaving", "weir_refused"} {
+			ns := float64(after[program]-before[program]) / float64(packets)
+			sum += ns
+			parts += fmt.Sprintf(", %s %.0f", program, ns)
+		}
+		fmt.Printf("  %-9s %6.0f ns a packet in the programs by the kernel's own clock%s\n", name, sum, parts)
+	}
+}
+
+// programTimes is how long the capture's programs have run, in ns, by name.
+func programTimes(b *testing.B) map[string]time.Duration {
+	b.Helper()
+	times := map[string]time.Duration{}
+	for id, err := cilium.ProgramGetNextID(0); err == nil; id, err = cilium.ProgramGetNextID(id) {
+		p, err := cilium.NewProgramFromID(id)
+		if err != nil {
+			continue // it is gone
+		}
+		if info, err := p.Info(); err == nil {
+			if stats, err := p.Stats(); err == nil {
+				times[info.Name] += stats.Runtime
+			}
+		}
+		_ = p.Close()
+	}
+	return times
 }
 
 // count captures at both interfaces until it is stopped.

@@ -379,6 +379,22 @@ static int one_fragment(__u32 i, struct fragments *f)
 	return 0;
 }
 
+/* A typed pointer from a number (Linux 6.2): reads through it need no helper. */
+extern void *bpf_rdonly_cast(const void *obj, __u32 type) __ksym;
+
+/* route_of is the device that a packet is bound for, by its route, if it has one. */
+static __always_inline struct net_device *route_of(struct sk_buff *skb)
+{
+	struct dst_entry *dst = (void *)(skb->_skb_refdst & ~1UL);
+
+	return dst ? BPF_CORE_READ(dst, dev) : NULL;
+}
+
+static __always_inline struct interface *routed_to(__u32 ns, struct net_device *out)
+{
+	return out ? interface_at(ns, BPF_CORE_READ(out, ifindex)) : NULL;
+}
+
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(weir_refused, struct sk_buff *skb, void *location, int reason)
 {
@@ -386,11 +402,10 @@ int BPF_PROG(weir_refused, struct sk_buff *skb, void *location, int reason)
 	struct source s = {};
 	struct packet p = {};
 	struct interface *i = NULL;
-	struct net_device *dev, *out = NULL;
+	struct net_device *dev, *out;
 	struct skb_shared_info *shared;
 	struct sk_buff *list;
-	struct dst_entry *dst;
-	__u32 ns, mark, l3, packets, bytes, gso_size, gso_segs, network;
+	__u32 ns, ifindex = 0, mark, l3, packets, bytes, gso_size, gso_segs, network;
 	unsigned char *head;
 	int err;
 
@@ -401,18 +416,22 @@ int BPF_PROG(weir_refused, struct sk_buff *skb, void *location, int reason)
 	if (!r.ctl)
 		return 0;
 
-	/* Read, not dereferenced: the verifier then takes pointers for plain
-	 * numbers, which the compiler may combine as it likes. */
-	dev = BPF_CORE_READ(skb, dev);
-	dst = (void *)(skb->_skb_refdst & ~1UL);
-	if (dst)
-		out = BPF_CORE_READ(dst, dev);
-	if (!dev && !out)
-		return 0;
-	/* In the output hook the packet has no device yet, only its route's. */
-	ns = BPF_CORE_READ(dev ? dev : out, nd_net.net, ns.inum);
+	/* What hangs on the packet by typed pointers is dereferenced: each read by
+	 * a helper costs a packet some 20 ns, and a flood of refusals is when it
+	 * counts. What is found by arithmetic has to be read. */
+	dev = skb->dev;
+	if (dev) {
+		ns = dev->nd_net.net->ns.inum;
+		ifindex = dev->ifindex;
+	} else {
+		/* In the output hook the packet has no device yet, only its route's. */
+		out = route_of(skb);
+		if (!out)
+			return 0;
+		ns = BPF_CORE_READ(out, nd_net.net, ns.inum);
+	}
 
-	head = BPF_CORE_READ(skb, head);
+	head = skb->head;
 	network = skb->network_header;
 	s.ip = head + network;
 	if (skb->tail < network)
@@ -435,10 +454,9 @@ int BPF_PROG(weir_refused, struct sk_buff *skb, void *location, int reason)
 		/* One of our rules: it says at which door it stands. */
 		r.rule = mark & MARK_RULE_MASK;
 		if (mark & MARK_LEAVING) {
-			if (dev)
-				i = interface_at(ns, BPF_CORE_READ(dev, ifindex));
-			if (!i && out)
-				i = interface_at(ns, BPF_CORE_READ(out, ifindex));
+			i = interface_at(ns, ifindex);
+			if (!i)
+				i = routed_to(ns, route_of(skb));
 			if (!i)
 				i = interface_with(ns, &p, true);
 		} else {
@@ -450,8 +468,7 @@ int BPF_PROG(weir_refused, struct sk_buff *skb, void *location, int reason)
 	} else {
 		/* Somebody else's rule: the interface that the packet was bound
 		 * for, if there is one, else the one that it came from. */
-		if (out)
-			i = interface_at(ns, BPF_CORE_READ(out, ifindex));
+		i = routed_to(ns, route_of(skb));
 		if (!i)
 			i = interface_with(ns, &p, true);
 		if (!i) {
@@ -466,11 +483,11 @@ int BPF_PROG(weir_refused, struct sk_buff *skb, void *location, int reason)
 	if (r.door == ENTERING)
 		untranslate(&p, skb->_nfct);
 
-	l3 = skb->len - (network - (__u32)(BPF_CORE_READ(skb, data) - head));
-	shared = (void *)(head + skb->end);
-	gso_size = BPF_CORE_READ(shared, gso_size);
-	gso_segs = BPF_CORE_READ(shared, gso_segs);
-	list = BPF_CORE_READ(shared, frag_list);
+	l3 = skb->len - (network - (__u32)(skb->data - head));
+	shared = bpf_rdonly_cast(head + skb->end, bpf_core_type_id_kernel(struct skb_shared_info));
+	gso_size = shared->gso_size;
+	gso_segs = shared->gso_segs;
+	list = shared->frag_list;
 	if (list && !gso_size) {
 		struct fragments f = {.next = list, .refusal = r, .packet = p};
 

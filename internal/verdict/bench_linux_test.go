@@ -3,7 +3,6 @@ package verdict
 import (
 	"context"
 	"fmt"
-	cilium "github.com/cilium/ebpf" //nolint:depguard // reads the kernel's own account of the programs
 	"net/netip"
 	"os"
 	"os/exec"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	cilium "github.com/cilium/ebpf" //nolint:depguard // reads the kernel's own account of the programs
 	"golang.org/x/sys/unix"
 
 	"weir/capture/ebpf"

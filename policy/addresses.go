@@ -21,8 +21,7 @@ func newAddresses(addrs []netip.Addr, prefixes []netip.Prefix) Addresses {
 		ranges = append(ranges, Range{a, a})
 	}
 	for _, p := range prefixes {
-		p = p.Masked()
-		ranges = append(ranges, Range{p.Addr(), last(p)})
+		ranges = append(ranges, RangeOf(p))
 	}
 	slices.SortFunc(ranges, func(a, b Range) int { return a.From.Compare(b.From) })
 	merged := ranges[:0]
@@ -44,14 +43,15 @@ func touches(a, b Range) bool {
 	return b.From.BitLen() == a.To.BitLen() && (!a.To.Less(b.From) || a.To.Next() == b.From)
 }
 
-// last is the highest address of a network.
-func last(p netip.Prefix) netip.Addr {
+// RangeOf is the addresses of a network.
+func RangeOf(p netip.Prefix) Range {
+	p = p.Masked()
 	b := p.Addr().AsSlice()
 	for bit := p.Bits(); bit < len(b)*8; bit++ {
 		b[bit/8] |= 0x80 >> (bit % 8)
 	}
-	a, _ := netip.AddrFromSlice(b)
-	return a
+	last, _ := netip.AddrFromSlice(b)
+	return Range{p.Addr(), last}
 }
 
 // Contains reports whether the address is in the set.

@@ -8,7 +8,6 @@ import (
 
 	"weir/netns"
 	"weir/policy"
-	"weir/vpc"
 )
 
 // figures say how much a policy is in one network namespace.
@@ -30,7 +29,7 @@ func judgedIn(p *policy.Policy, namespace string, f func(*policy.Interface)) {
 		return
 	}
 	for _, i := range p.Interfaces() {
-		if i.Device.Name != "" && i.Device.Namespace == namespace && filtered(i) {
+		if i.Device.Name != "" && i.Device.Namespace == namespace && i.Filtered() {
 			f(i)
 		}
 	}
@@ -63,10 +62,10 @@ func refusing(p *policy.Policy, namespace string) map[uint32]bool {
 	ids := map[uint32]bool{}
 	judgedIn(p, namespace, func(i *policy.Interface) {
 		for d := range 2 {
-			if i.Groups != nil && !openGroups(i.Groups, policy.Direction(d)) {
+			if i.Groups != nil && !i.Groups.Open(policy.Direction(d)) {
 				ids[i.Groups.Refusal[d].ID] = true
 			}
-			if i.ACL == nil || openACL(i.ACL, policy.Direction(d)) {
+			if i.ACL == nil || i.ACL.Open(policy.Direction(d)) {
 				continue
 			}
 			ids[i.ACL.Rest[d].ID] = true
@@ -90,47 +89,6 @@ func refusingAnywhere(p *policy.Policy) map[uint32]bool {
 		}
 	}
 	return all
-}
-
-// filtered reports whether something can be refused at an interface. What lets
-// everything pass, as AWS's default ACL does, is not rendered at all.
-func filtered(i *policy.Interface) bool {
-	for _, d := range []policy.Direction{policy.Ingress, policy.Egress} {
-		if i.Groups != nil && !openGroups(i.Groups, d) || i.ACL != nil && !openACL(i.ACL, d) {
-			return true
-		}
-	}
-	return false
-}
-
-// openACL reports whether an ACL lets everything of both families pass.
-func openACL(a *policy.NetworkACL, d policy.Direction) bool {
-	for i := range a.Rules[d] {
-		if !a.Rules[d][i].Rule.Allow {
-			return allowAll(a.Rules[d][:i])
-		}
-	}
-	return allowAll(a.Rules[d])
-}
-
-// openGroups is openACL for groups.
-func openGroups(s *policy.GroupSet, d policy.Direction) bool {
-	var rules []policy.Match
-	for _, g := range s.Groups {
-		rules = append(rules, g.Rules[d]...)
-	}
-	return allowAll(rules)
-}
-
-func allowAll(rules []policy.Match) bool {
-	v4, v6 := false, false
-	for i := range rules {
-		m := &rules[i]
-		if m.Traffic.Protocol == vpc.AnyProtocol && m.Peer.CIDR.IsValid() && m.Peer.CIDR.Bits() == 0 {
-			v4, v6 = v4 || m.Peer.CIDR.Addr().Is4(), v6 || m.Peer.CIDR.Addr().Is6()
-		}
-	}
-	return v4 && v6
 }
 
 const bridgeHint = "sysctl -w net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1 (after modprobe br_netfilter); or give the ports no groups: they are counted all the same"

@@ -46,7 +46,7 @@ func (l *lockout) String() string {
 func lockedOut(p *policy.Policy, s *session) []lockout {
 	var list []lockout
 	for _, i := range p.Interfaces() {
-		if i.Device.Namespace != "" || i.Device.Name == "" || !filtered(i) {
+		if i.Device.Namespace != "" || i.Device.Name == "" || !i.Filtered() {
 			continue
 		}
 		var l *lockout

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"weir/netns"
 	"weir/policy/nft"
 )
 
@@ -74,7 +72,7 @@ func (a *app) policyCheck(ctx context.Context, file string) error {
 		c.Namespaces = append(c.Namespaces, checkNamespace(ctx, d, &d.rulesets[i]))
 	}
 	for _, i := range d.policy.Interfaces() {
-		if !filtered(i) {
+		if !i.Filtered() {
 			c.Unfiltered = append(c.Unfiltered, called(i.Name, i.ID))
 		}
 	}
@@ -97,7 +95,7 @@ func checkNamespace(ctx context.Context, d *draft, r *nft.Ruleset) checkedNamesp
 		n.Nft = "not asked"
 	default:
 		n.Nft = "accepted"
-		if n.err = nftCheck(ctx, r); n.err != nil {
+		if n.err = r.Check(ctx); n.err != nil {
 			n.Nft = "refused"
 		}
 	}
@@ -108,32 +106,6 @@ func checkNamespace(ctx context.Context, d *draft, r *nft.Ruleset) checkedNamesp
 		n.Problem = n.err.Error()
 	}
 	return n
-}
-
-// nftCheck has nft and the kernel look at a ruleset without applying it.
-func nftCheck(ctx context.Context, r *nft.Ruleset) error {
-	if _, err := at(r.Namespace).Applied(ctx); err != nil {
-		return err // nft is missing, or a table of our name is not ours
-	}
-	var script strings.Builder
-	for _, family := range []string{"inet", "bridge"} {
-		fmt.Fprintf(&script, "add table %s %s\ndelete table %s %s\n", family, r.Table, family, r.Table)
-	}
-	script.WriteString(r.Text)
-	cmd := exec.CommandContext(ctx, "nft", "--check", "-f", "-")
-	cmd.Stdin = strings.NewReader(script.String())
-	if r.Namespace != "" {
-		ns, err := netns.Open(r.Namespace)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = ns.Close() }() // nothing was written
-		return ns.Run(cmd)
-	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
-	}
-	return nil
 }
 
 // verdict is why the policy cannot be applied, nil when it can.

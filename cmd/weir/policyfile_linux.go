@@ -100,7 +100,7 @@ type misfit struct {
 func (d *draft) misfits() []misfit {
 	var list []misfit
 	for _, i := range d.policy.Interfaces() {
-		if i.Device.Name == "" || !filtered(i) {
+		if i.Device.Name == "" || !i.Filtered() {
 			continue
 		}
 		found, err := d.devices.Find(i.Device)

@@ -137,7 +137,7 @@ func judgement(f *book.InForce, states []kernelState) []judgedInterface {
 // notJudged says why no packet of an interface is judged, empty when they are.
 func notJudged(i *policy.Interface, devices *discover.Devices, seals map[string]string, states []kernelState) string {
 	switch {
-	case !filtered(i):
+	case !i.Filtered():
 		return "its groups and ACL let everything pass"
 	case i.Device.Name == "":
 		return "no device of this host carries it"

@@ -35,6 +35,18 @@ func (r *Ruleset) Apply(ctx context.Context) error {
 	return nil
 }
 
+// Check has nft and the kernel look at the ruleset without applying it.
+func (r *Ruleset) Check(ctx context.Context) error {
+	found, err := r.look(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := r.run(ctx, r.script(found.families), "--check", "-f", "-"); err != nil {
+		return r.fail("check", err, "")
+	}
+	return nil
+}
+
 // script is the whole transaction, which replaces our tables of these families.
 func (r *Ruleset) script(families []string) string {
 	var b strings.Builder

@@ -7,7 +7,7 @@ import (
 
 // Error is why a ruleset is not in force as it should be.
 type Error struct {
-	Op        string // "apply", "remove", "look at"
+	Op        string // "check", "apply", "remove", "look at"
 	Namespace string // path; empty is the one Weir runs in
 	Err       error
 	Next      string // what to do

@@ -120,10 +120,10 @@ func (t *table) stages(i *policy.Interface, d policy.Direction, door policy.Door
 	if d == policy.Ingress {
 		groups, acl = 1, 0
 	}
-	if i.Groups != nil && !openGroups(i.Groups, d) {
+	if i.Groups != nil && !i.Groups.Open(d) {
 		chains[groups] = t.groupSet(i.Groups, d, door)
 	}
-	if i.ACL != nil && !openACL(i.ACL, d) {
+	if i.ACL != nil && !i.ACL.Open(d) {
 		chains[acl] = t.border(i, d, door)
 	}
 	return chains

@@ -51,7 +51,7 @@ func Render(p *policy.Policy, o Options) ([]Ruleset, error) {
 	}
 	byNamespace := map[string][]*policy.Interface{}
 	for _, i := range p.Interfaces() {
-		if i.Device.Name == "" || !filtered(i) {
+		if i.Device.Name == "" || !i.Filtered() {
 			continue
 		}
 		for _, name := range []string{i.Device.Name, i.Bridge} {
@@ -93,54 +93,4 @@ func checkDevice(name string) error {
 		return fmt.Errorf("the device name %q has a character that the firewall cannot name: ip link set … name …", name)
 	}
 	return nil
-}
-
-// filtered reports whether an interface can refuse anything.
-func filtered(i *policy.Interface) bool {
-	for _, d := range []policy.Direction{policy.Ingress, policy.Egress} {
-		if i.Groups != nil && !openGroups(i.Groups, d) || i.ACL != nil && !openACL(i.ACL, d) {
-			return true
-		}
-	}
-	return false
-}
-
-// everything gathers rules that let everything pass, of each family.
-type everything struct{ v4, v6 bool }
-
-func (e *everything) add(m *policy.Match) (all bool) {
-	if m.Traffic.Protocol == -1 && m.Peer.CIDR.IsValid() && m.Peer.CIDR.Bits() == 0 {
-		e.v4 = e.v4 || m.Peer.CIDR.Addr().Is4()
-		e.v6 = e.v6 || m.Peer.CIDR.Addr().Is6()
-	}
-	return e.v4 && e.v6
-}
-
-// openACL reports whether an ACL lets everything of both families pass: AWS's
-// default one does. Then it need not be asked.
-func openACL(a *policy.NetworkACL, d policy.Direction) bool {
-	var e everything
-	for i := range a.Rules[d] {
-		m := &a.Rules[d][i]
-		if !m.Rule.Allow {
-			return false
-		}
-		if e.add(m) {
-			return true
-		}
-	}
-	return false
-}
-
-// openGroups is openACL for groups: most let everything out.
-func openGroups(s *policy.GroupSet, d policy.Direction) bool {
-	var e everything
-	for _, g := range s.Groups {
-		for i := range g.Rules[d] {
-			if e.add(&g.Rules[d][i]) {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -160,21 +160,11 @@ func addressesOf(r policy.Range) []string {
 func rangeOf(r policy.Range) string {
 	for bits := 0; bits < r.From.BitLen(); bits++ {
 		p := netip.PrefixFrom(r.From, bits)
-		if p.Masked() == p && lastOf(p) == r.To {
+		if p.Masked() == p && policy.RangeOf(p).To == r.To {
 			return p.String()
 		}
 	}
 	return r.From.String() + "-" + r.To.String()
-}
-
-// lastOf is a network's last address.
-func lastOf(p netip.Prefix) netip.Addr {
-	b := p.Addr().AsSlice()
-	for bit := p.Bits(); bit < len(b)*8; bit++ {
-		b[bit/8] |= 0x80 >> (bit % 8)
-	}
-	a, _ := netip.AddrFromSlice(b)
-	return a
 }
 
 // span is consecutive ports.

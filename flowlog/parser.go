@@ -92,10 +92,7 @@ func (p *Parser) take(line []byte, header bool) {
 	reason := ""
 	switch l := p.state.layout; {
 	case header && l.broken == "":
-		p.report.Headers++
-		for _, name := range l.unknown {
-			p.report.unknown(name)
-		}
+		p.report.header(l)
 		return
 	default:
 		if reason = notParsed(l, line); reason != "" {

@@ -47,10 +47,7 @@ func (r *Reader) Read(rec *Record) error {
 		r.report.Lines++
 		l := r.state.layout
 		if header && l.broken == "" {
-			r.report.Headers++
-			for _, name := range l.unknown {
-				r.report.unknown(name)
-			}
+			r.report.header(l)
 			continue
 		}
 		reason := notParsed(l, line)

@@ -50,6 +50,13 @@ func (r *Report) Add(other *Report) {
 }
 
 // malformed and doubtful may be called for every line of a hostile text.
+func (r *Report) header(l *layout) {
+	r.Headers++
+	for _, name := range l.unknown {
+		r.unknown(name)
+	}
+}
+
 func (r *Report) malformed(line int, reason string) {
 	if r.Malformed++; r.Malformed <= MaxProblems {
 		r.Problems = append(r.Problems, Problem{Line: line, Reason: reason})

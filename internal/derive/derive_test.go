@@ -1,6 +1,7 @@
 package derive
 
 import (
+	"bytes"
 	"flag"
 	"regexp"
 	"slices"
@@ -8,9 +9,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	parquetgo "github.com/parquet-go/parquet-go"
 
 	"weir/flowlog"
 	"weir/flowlog/ddl"
+	"weir/flowlog/parquet"
 )
 
 var update = flag.Bool("update", false, "write docs/fields.md")
@@ -48,6 +51,7 @@ var derivations = func() []derivation {
 			}
 			return columnNames(again)
 		}},
+		derivation{name: "Parquet schema", types: parquetTypes, columns: parquetColumns},
 	)
 }()
 
@@ -57,6 +61,32 @@ var engineTypes = map[string]map[flowlog.Type]string{
 	"trino":          {flowlog.String: "varchar", flowlog.Int32: "integer", flowlog.Int64: "bigint"},
 	"duckdb":         {flowlog.String: "VARCHAR", flowlog.Int32: "INTEGER", flowlog.Int64: "BIGINT"},
 	"clickhouse":     {flowlog.String: "String", flowlog.Int32: "Int32", flowlog.Int64: "Int64"},
+}
+
+var parquetTypes = map[flowlog.Type]string{
+	flowlog.String: "BYTE_ARRAY", flowlog.Int32: "INT32", flowlog.Int64: "INT64",
+}
+
+// parquetColumns is what another reader finds in a file of ours.
+func parquetColumns(t *testing.T, f flowlog.Format) []string {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := parquet.NewWriter(&out, f, parquet.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := parquetgo.OpenFile(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var columns []string
+	for _, c := range file.Root().Columns() {
+		columns = append(columns, c.Name()+" "+c.Type().Kind().String())
+	}
+	return columns
 }
 
 // formats are such that every field of the table is in one of them.

@@ -26,20 +26,27 @@ type Rules interface {
 // Config says how to aggregate.
 type Config struct {
 	Interval time.Duration // the aggregation interval, whole seconds
-	Topology Topology
+	// Topology returns a version of the topology, by the name that swaps give it.
+	// It is called with the same name many times.
+	Topology func(version string) Topology
 	Rules    Rules // nil when no rules are ours
 }
 
 // Aggregator collects swaps into the records of one interval length. It is not
 // safe for concurrent use.
 type Aggregator struct {
-	cfg   Config
-	open  time.Time // beginning of the open interval; zero before the first swap
-	flows map[key]*flow
-	watch map[string]*watch
-	ids   []string          // by place
-	place map[string]uint32 // by interface id
-	stats Stats
+	cfg  Config
+	open time.Time // beginning of the open interval; zero before the first swap
+	// started says that the open interval has a swap.
+	started bool
+	flows   map[key]*flow
+	watch   map[string]*watch
+	ids     []string // by place
+	// version is that of the topology when the interface was watched last, by
+	// place.
+	version []string
+	place   map[string]uint32 // by interface id
+	stats   Stats
 
 	drafts []draft        // of close; kept for its memory
 	record flowlog.Record // the one that is handed out
@@ -100,27 +107,44 @@ func (a *Aggregator) Open() int { return len(a.flows) }
 
 // Add takes a swap in and emits the records of the intervals that it ends: of an
 // earlier one that is still open, then of its own if the swap reaches its end.
-// Swaps come in the order of their time.
+// Swaps come in the order in which they were made.
 func (a *Aggregator) Add(s *count.Swap, emit Emit) {
+	a.Turn(s, emit)
+	a.Take(s, emit)
+}
+
+// Turn ends the open interval if a swap belongs to another one, and reports
+// whether it did: what was emitted holds all swaps before this one. The swap is
+// not taken in yet.
+//
+// A clock that was set back ends an interval early, and the same interval comes
+// again later: its records are in two lots then, none of them twice.
+func (a *Aggregator) Turn(s *count.Swap, emit Emit) (closed bool) {
 	begin := a.intervalOf(s)
-	if a.open.IsZero() {
-		a.open = begin
+	if !a.open.IsZero() && !begin.Equal(a.open) {
+		closed = a.started
+		a.close(begin, begin.After(a.open), emit)
 	}
-	// A clock that was set back must not close an interval twice: such a swap
-	// stays in the open one.
-	if begin.After(a.open) {
-		a.close(begin, true, emit)
-	}
+	a.open = begin
+	return closed
+}
+
+// Take takes a swap in, for which Turn has been called. It ends the swap's
+// interval if the swap reaches its end, and reports whether it did.
+func (a *Aggregator) Take(s *count.Swap, emit Emit) (closed bool) {
 	a.merge(s)
-	if end := a.open.Add(a.cfg.Interval); !s.End.Before(end) {
-		a.close(end, true, emit)
+	end := a.open.Add(a.cfg.Interval)
+	if s.End.Before(end) {
+		return false
 	}
+	a.close(end, true, emit)
+	return true
 }
 
 // Flush closes the open interval before its time, as when the program stops. It
 // makes no NODATA records: the interval may still have data.
 func (a *Aggregator) Flush(emit Emit) {
-	if !a.open.IsZero() {
+	if a.started {
 		a.close(a.open, false, emit)
 	}
 }
@@ -132,19 +156,22 @@ func (a *Aggregator) intervalOf(s *count.Swap) time.Time {
 }
 
 func (a *Aggregator) merge(s *count.Swap) {
+	a.started = true
 	for _, w := range a.watch {
 		w.recent = false
 	}
 	places := map[uint16]uint32{}
 	watches := map[uint16]*watch{}
 	for _, i := range s.Interfaces {
-		places[i.Index] = a.placeOf(i.ID)
+		place := a.placeOf(i.ID)
+		places[i.Index], a.version[place] = place, s.Topology
 		w := a.watch[i.ID]
 		if w == nil {
 			w = &watch{}
 			a.watch[i.ID] = w
 		}
 		w.present, w.recent = true, true
+		w.active = w.active || i.Active
 		w.loss.Add(i.Loss)
 		a.stats.Lost.Add(i.Loss)
 		if i.Loss.Packets() > 0 {
@@ -179,6 +206,7 @@ func (a *Aggregator) placeOf(id string) uint32 {
 	if !ok {
 		p = uint32(len(a.ids))
 		a.ids = append(a.ids, id)
+		a.version = append(a.version, "")
 		a.place[id] = p
 	}
 	return p
@@ -237,7 +265,7 @@ func (a *Aggregator) close(next time.Time, whole bool, emit Emit) {
 	a.drafts = drafts[:0]
 	a.stats.Records += uint64(len(drafts))
 	a.renumber()
-	a.open = next
+	a.open, a.started = next, false
 }
 
 // emit makes the records of drafts in a fixed order, one after the other.
@@ -249,7 +277,7 @@ func (a *Aggregator) emit(drafts []draft, emit Emit) {
 	for n := range drafts {
 		d := &drafts[n]
 		if n == 0 || drafts[n-1].place != d.place {
-			i = a.interfaceOf(a.ids[d.place])
+			i = a.interfaceOf(d.place)
 		}
 		d.fill(&a.record, i)
 		if d.rule != 0 && a.cfg.Rules != nil {
@@ -264,11 +292,13 @@ func (a *Aggregator) renumber() {
 	if len(a.ids) < 2*len(a.watch)+1024 || len(a.flows) > 0 {
 		return
 	}
-	a.ids, a.place = nil, map[string]uint32{}
+	a.ids, a.version, a.place = nil, nil, map[string]uint32{}
 }
 
-func (a *Aggregator) interfaceOf(id string) *vpc.Interface {
-	if i, ok := a.cfg.Topology.Interface(id); ok {
+// interfaceOf is an interface as it was when it was watched last.
+func (a *Aggregator) interfaceOf(place uint32) *vpc.Interface {
+	id := a.ids[place]
+	if i, ok := a.cfg.Topology(a.version[place]).Interface(id); ok {
 		return i
 	}
 	return &vpc.Interface{ID: id}

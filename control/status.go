@@ -86,6 +86,8 @@ type Loss struct {
 	UnreadBytes    uint64 `json:"unread_bytes"`
 	RefusedPackets uint64 `json:"refused_packets"` // refusals that found no room
 	RefusedBytes   uint64 `json:"refused_bytes"`
+	JournalPackets uint64 `json:"journal_packets"` // counted, then damaged in the journal
+	JournalBytes   uint64 `json:"journal_bytes"`
 }
 
 // Records is the aggregation.

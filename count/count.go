@@ -75,13 +75,18 @@ type Loss struct {
 	FullPackets, FullBytes       uint64 // the map had no room for a new flow
 	UnreadPackets, UnreadBytes   uint64 // marked IP, but no IP header that could be read
 	RefusedPackets, RefusedBytes uint64 // refusals that the map had no room for
+	JournalPackets, JournalBytes uint64 // counted, then damaged in the journal
 }
 
 // Packets is the sum over all causes.
-func (l *Loss) Packets() uint64 { return l.FullPackets + l.UnreadPackets + l.RefusedPackets }
+func (l *Loss) Packets() uint64 {
+	return l.FullPackets + l.UnreadPackets + l.RefusedPackets + l.JournalPackets
+}
 
 // Bytes is the sum over all causes.
-func (l *Loss) Bytes() uint64 { return l.FullBytes + l.UnreadBytes + l.RefusedBytes }
+func (l *Loss) Bytes() uint64 {
+	return l.FullBytes + l.UnreadBytes + l.RefusedBytes + l.JournalBytes
+}
 
 // Add adds o.
 func (l *Loss) Add(o Loss) {
@@ -91,19 +96,32 @@ func (l *Loss) Add(o Loss) {
 	l.UnreadBytes += o.UnreadBytes
 	l.RefusedPackets += o.RefusedPackets
 	l.RefusedBytes += o.RefusedBytes
+	l.JournalPackets += o.JournalPackets
+	l.JournalBytes += o.JournalBytes
 }
 
 // Watched is one interface that was watched during a swap.
 type Watched struct {
 	Index uint16 // the Interface of a Key
 	ID    string // the eni-… id
-	Loss  Loss
+	// VPCID and SubnetID are where it is, empty when nobody knows.
+	VPCID, SubnetID string
+	// Active says that it has had a packet, in this swap or in any before it:
+	// from then on an interval without packets is NODATA.
+	Active bool
+	Loss   Loss
 }
 
 // Swap is everything between two hand-overs of the kernel's maps. It belongs to
 // whoever received it.
 type Swap struct {
-	Epoch      uint64
+	// Source is what counted: one life of the kernel's maps on one host. Epochs of
+	// one source ascend by one; a swap that was taken twice, because a crash came
+	// before the kernel was told, has the same source and epoch.
+	Source string
+	Epoch  uint64
+	// Topology names the version of the topology that was in force.
+	Topology   string
 	Start, End time.Time // [Start, End)
 	Interfaces []Watched // ascending by Index
 	Flows      []Flow    // in no order; no key twice

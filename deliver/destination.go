@@ -1,64 +1,78 @@
 package deliver
 
 import (
-	"time"
+	"context"
 
 	"weir/flowlog"
 )
 
-// Destination takes the records of one flow log. Its methods are safe for
-// concurrent use.
+// Destination is where one flow log's records go. Its methods are called by one
+// goroutine at a time; the parts it makes may outlive a call.
 type Destination interface {
-	// Add encodes a record; it waits for Publish. The record's version becomes
-	// that of the flow log's format; Add keeps no reference to it. What there is
-	// no room for is given up, oldest first, and counted in Stats().Lost.
+	// String names it for people: "s3://bucket/prefix".
+	String() string
+	// Prompt reports whether records go as soon as their interval has ended;
+	// otherwise they are collected and go when it is time to publish.
+	Prompt() bool
+	// Begin begins a batch: some whole aggregation intervals in a row.
+	Begin(Begin) Encoder
+	// Probe asks whether delivery could work, without delivering anything. The
+	// error is an [*Error] where the destination's answer is the cause.
+	Probe(ctx context.Context) error
+	Close() error
+}
+
+// Begin is what a batch begins with.
+type Begin struct {
+	// Ordinal is how many parts the flow log has had before this batch. Together
+	// with the flow log and the journal it is the seed of names that never meet.
+	Ordinal uint64
+	// Cut is nil; or the notes of the parts into which the same records were cut
+	// before a crash, in the order of Finish: then exactly these parts are made
+	// again, under the same names.
+	Cut []Note
+}
+
+// Encoder turns the records of a batch into parts. It belongs to one goroutine.
+//
+// The parts depend on nothing but Begin and the records, so that a batch that is
+// made again after a crash is the same batch.
+type Encoder interface {
+	// Add encodes a record and keeps no reference to it. Records come interval by
+	// interval; within one by interface, then by start. NODATA and SKIPDATA are
+	// among them. The record's Version is the format's already.
 	Add(r *flowlog.Record)
-	// Publish delivers what waits. What it could not deliver goes on waiting:
-	// the error says what failed, Published what was done nevertheless.
-	Publish() (Published, error)
-	Stats() Stats
+	// Held is how much memory the batch takes by now, in bytes, about.
+	Held() int64
+	// Finish ends the batch and returns its parts, in the order in which they are
+	// to be sent; none when nothing was added. The encoder is of no use then. An
+	// error is a fault of the program or of the disk, never of the records.
+	Finish() ([]Part, error)
 }
 
-// Published is what one Publish delivered.
-type Published struct {
-	Objects []Object
-	Records int64
-	Bytes   int64 // as stored: compressed
+// Part is a piece of a batch that is sent as one: an object, one call's events.
+// It belongs to one goroutine.
+type Part interface {
+	Note() Note
+	// Send hands the part over. After an error it may be called again, and then
+	// sends what the destination does not have yet, as far as the destination has
+	// told. The error is an [*Error], or that of ctx.
+	Send(ctx context.Context) (Receipt, error)
 }
 
-// Object is one object that was written.
-type Object struct {
-	Key     string // in the bucket
-	Records int64
-	Bytes   int64 // as stored: compressed
+// Note is what the catalogue keeps of a part before it is sent.
+type Note struct {
+	Slot    int64  `json:"slot,omitempty"` // beginning of an object's slot, Unix seconds
+	Hash    uint32 `json:"hash,omitempty"` // of an object's name; of others whatever tells them apart
+	Records int64  `json:"records"`
 }
 
-// Stats are a destination's figures since it was made.
-type Stats struct {
-	Objects   int64 // written
-	Records   int64 // delivered
-	Bytes     int64 // delivered, as stored: compressed
-	Failures  int64 // calls of Publish that left something behind
-	LastError error // of the last Publish; nil when it succeeded
-	// LastPublish is the time of the last Publish that delivered something;
-	// zero when there was none.
-	LastPublish    time.Time
-	PendingRecords int64 // waiting
-	PendingBytes   int64 // waiting, as encoded: not compressed
-	Lost           Lost
-}
-
-// Lost is what was given up because it could wait no longer. Nothing else is
-// ever dropped.
-type Lost struct {
-	Records int64 // of any status, NODATA too
-	Packets uint64
-	Bytes   uint64 // of traffic, not of text
-}
-
-// Add adds o.
-func (l *Lost) Add(o Lost) {
-	l.Records += o.Records
-	l.Packets += o.Packets
-	l.Bytes += o.Bytes
+// Receipt is what a destination took.
+type Receipt struct {
+	Name  string // for people: an object's key, a log stream
+	Bytes int64  // as it lies or travels there: compressed where it is
+	// Refused are records that the destination does not take whatever is tried:
+	// too old for its retention. They are lost; Why says why.
+	Refused int64
+	Why     string
 }

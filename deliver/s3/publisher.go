@@ -23,8 +23,6 @@ type Publisher struct {
 	stats    deliver.Stats                  // without Pending…
 }
 
-var _ deliver.Destination = (*Publisher)(nil)
-
 // New prepares a publisher: it makes the bucket directory, and removes what a
 // dead process left half written of this flow log.
 func New(cfg Config) (*Publisher, error) {

@@ -5,7 +5,7 @@ export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false
 export FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-static test test-race test-root fuzz soak-verdicts bench lint fmt generate generate-check demo clean
+.PHONY: help setup build build-static test test-race test-root test-peers fuzz soak-verdicts bench lint fmt generate generate-check demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test-race: setup ## the same with the race detector
 
 test-root: setup ## the same, and a skipped test is a failure (needs root)
 	@scripts/test --no-skip
+
+test-peers: ## deliver to services that are not ours (moto's server), and read back
+	@scripts/test-peers
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	@scripts/fuzz

@@ -17,6 +17,11 @@ type Topology interface {
 	Interface(id string) (*vpc.Interface, bool)
 }
 
+// Always is a topology that has one version only.
+func Always(t Topology) func(version string) Topology {
+	return func(string) Topology { return t }
+}
+
 // Rules tells what a refusing rule says, in words without spaces. A rule that it
 // does not know has its id alone.
 type Rules interface {

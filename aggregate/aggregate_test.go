@@ -23,9 +23,6 @@ func at(sec float64) time.Time { return t0.Add(time.Duration(sec * float64(time.
 // topology is a fixed set of interfaces.
 type topology map[string]*vpc.Interface
 
-// at is every version of it.
-func (t topology) at(string) Topology { return t }
-
 func (t topology) Interface(id string) (*vpc.Interface, bool) { i, ok := t[id]; return i, ok }
 
 var lab = topology{
@@ -229,7 +226,7 @@ func TestRecords(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := New(Config{Interval: time.Minute, Topology: lab.at})
+			a := New(Config{Interval: time.Minute, Topology: Always(lab)})
 			var got []flowlog.Record
 			for _, s := range tt.swaps {
 				a.Add(s, collect(&got))
@@ -260,7 +257,7 @@ func TestRuleAndReason(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := New(Config{Interval: time.Minute, Topology: lab.at, Rules: ruleBook{}})
+	a := New(Config{Interval: time.Minute, Topology: Always(lab), Rules: ruleBook{}})
 	refused := func(port uint16, rule uint32, at float64) count.Flow {
 		return count.Flow{
 			Key:     k(1, policy.Leaving, "198.51.100.7", "10.0.1.10", port, 80),
@@ -292,7 +289,7 @@ func TestRuleAndReason(t *testing.T) {
 // accepted and rejected packets add up to what was counted.
 func TestSumsAreKept(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a := New(Config{Interval: time.Minute, Topology: lab.at})
+		a := New(Config{Interval: time.Minute, Topology: Always(lab)})
 		type sums struct{ leftSeen, leftRefused, enteredSeen, enteredRefused uint64 }
 		var want sums
 		var got []flowlog.Record

@@ -24,7 +24,7 @@ func BenchmarkInterval(b *testing.B) {
 	b.ReportAllocs()
 	n := 0
 	for b.Loop() {
-		a := New(Config{Interval: time.Minute, Topology: lab.at})
+		a := New(Config{Interval: time.Minute, Topology: Always(lab)})
 		for s := range swaps {
 			a.Add(swap(float64(10*s), float64(10*s+10), far(), flow...), func(*flowlog.Record) { n++ })
 		}

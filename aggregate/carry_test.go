@@ -45,7 +45,7 @@ func TestCarryOn(t *testing.T) {
 			lines []string
 		}
 		run := func(first int, carry []byte) (all []boundary) {
-			a := New(Config{Interval: time.Minute, Topology: lab.at})
+			a := New(Config{Interval: time.Minute, Topology: Always(lab)})
 			if err := a.Restore(carry); err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestCarryOn(t *testing.T) {
 }
 
 func TestRestoreRefuses(t *testing.T) {
-	a := New(Config{Interval: time.Minute, Topology: lab.at})
+	a := New(Config{Interval: time.Minute, Topology: Always(lab)})
 	f := count.Flow{Key: k(1, policy.Entering, "10.0.1.10", "198.51.100.7", 1, 2), Refused: tally(1, 1, 1, 0)}
 	a.Add(swap(0, 60, far(), f), func(*flowlog.Record) {})
 	good := a.Carry()

@@ -119,3 +119,16 @@ func Direction(side vpc.Side, door policy.Door) string {
 	}
 	return flowlog.Egress
 }
+
+// Skipped is the SKIPDATA record of an interface for a window, both ends
+// inclusive, in Unix seconds.
+func Skipped(t Topology, id string, start, end int64) flowlog.Record {
+	i, ok := t.Interface(id)
+	if !ok {
+		i = &vpc.Interface{ID: id}
+	}
+	r := flowlog.Record{Start: start, End: end}
+	setInterface(&r, i)
+	r.SetStatus(flowlog.SkipData)
+	return r
+}

@@ -24,8 +24,9 @@ type Destination interface {
 
 // Begin is what a batch begins with.
 type Begin struct {
-	// Ordinal is how many parts the flow log has had before this batch. Together
-	// with the flow log and the journal it is the seed of names that never meet.
+	// Ordinal is the first of 4096 numbers that are this batch's alone, among the
+	// last 2^32 of its flow log; part k has Ordinal + k. Together with the flow log
+	// and the journal it is the seed of names that never meet.
 	Ordinal uint64
 	// Cut is nil; or the notes of the parts into which the same records were cut
 	// before a crash, in the order of Finish: then exactly these parts are made
@@ -56,7 +57,8 @@ type Part interface {
 	Note() Note
 	// Send hands the part over. After an error it may be called again, and then
 	// sends what the destination does not have yet, as far as the destination has
-	// told. The error is an [*Error], or that of ctx.
+	// told. The error is an [*Error], or wraps that of ctx when it was cut off by it:
+	// then nobody knows what became of the part.
 	Send(ctx context.Context) (Receipt, error)
 }
 

@@ -32,7 +32,13 @@ type checkedFile struct {
 	File     string           `json:"file"`
 	Valid    bool             `json:"valid"`
 	Problems []checkedProblem `json:"problems"`
+	// Topology is missing when the file describes none: interfaces are
+	// discovered then.
 	Topology *checkedTopology `json:"topology,omitempty"`
+	FlowLogs []checkedFlowLog `json:"flow_logs,omitempty"`
+	// Precedence is that of flow logs that overlap: all or most-specific.
+	Precedence string           `json:"precedence,omitempty"`
+	Settings   []checkedSetting `json:"settings,omitempty"`
 }
 
 type checkedProblem struct {
@@ -107,11 +113,14 @@ func (a *app) checkFile(path string, f *checkFileFlags) error {
 		return err
 	}
 	var devices discover.Devices
-	t, problems := declare.Parse(data, declare.Options{AccountID: defaultAccountID, Region: defaultRegion, Side: devices.Side})
+	whole, problems := declare.ParseFile(data, declare.Options{AccountID: defaultAccountID, Region: defaultRegion, Side: devices.Side})
 	c := checkedFile{File: path, Valid: len(problems.Errors()) == 0, Problems: checkedProblems(problems)}
-	if t != nil {
-		c.Topology = tabulate(t)
-		c.Problems = append(c.Problems, deviceProblems(t, &devices)...)
+	if whole != nil {
+		c.tabulateFlowLogs(whole)
+		if whole.Described {
+			c.Topology = tabulate(whole.Topology)
+		}
+		c.Problems = append(c.Problems, deviceProblems(whole.Topology, &devices)...)
 	}
 	switch {
 	case a.json:
@@ -121,20 +130,20 @@ func (a *app) checkFile(path string, f *checkFileFlags) error {
 	case f.print:
 		c.printProblems(a.err)
 		if c.Valid {
-			_, err = a.out.Write(declare.Append(nil, t))
+			_, err = a.out.Write(declare.AppendFile(nil, whole))
 		}
 	default:
-		if t != nil {
-			err = c.Topology.print(a.out, path)
+		if whole != nil {
+			err = c.print(a.out)
 		}
-		if len(c.Problems) > 0 && t != nil {
+		if len(c.Problems) > 0 && whole != nil {
 			fmt.Fprintln(a.out)
 		}
 		c.printProblems(a.out)
 	}
 	if err == nil && !c.Valid {
 		n := len(problems.Errors())
-		err = withHint(fmt.Errorf("%s has %s", path, howMany(n, "error")), "a file with errors is not used; its format: docs/topology.md")
+		err = withHint(fmt.Errorf("%s has %s", path, howMany(n, "error")), "a file with errors is not used; its format: docs/topology.md, docs/flow-logs.md")
 	}
 	return err
 }
@@ -276,7 +285,26 @@ func texts[T netip.Addr | netip.Prefix](list []T) []string {
 // howMany is a number of things in words.
 func howMany(n int, what string) string { return fmt.Sprintf("%d %s", n, plural(int64(n), what)) }
 
-func (t *checkedTopology) print(w io.Writer, path string) error {
+// print shows all that the file declares.
+func (c *checkedFile) print(w io.Writer) error {
+	counts := []string{"interfaces as they are found"}
+	if c.Topology != nil {
+		counts = c.Topology.counts()
+	}
+	if c.Precedence != "" {
+		counts = append(counts, howMany(len(c.FlowLogs), "flow log"))
+	}
+	fmt.Fprintf(w, "%s: %s\n", c.File, strings.Join(counts, ", "))
+	if c.Topology != nil {
+		if err := c.Topology.print(w); err != nil {
+			return err
+		}
+	}
+	return c.printFlowLogs(w)
+}
+
+// counts is how much of everything there is.
+func (t *checkedTopology) counts() []string {
 	rules := func(list []checkedRules) (n int) {
 		for _, l := range list {
 			n += l.Ingress + l.Egress
@@ -294,8 +322,10 @@ func (t *checkedTopology) print(w io.Writer, path string) error {
 	if n := len(t.RouteTables); n > 0 {
 		counts = append(counts, howMany(n, "route table"))
 	}
-	fmt.Fprintf(w, "%s: %s\n", path, strings.Join(counts, ", "))
+	return counts
+}
 
+func (t *checkedTopology) print(w io.Writer) error {
 	var vpcs, subnets, interfaces, groups, acls [][]string
 	for _, v := range t.VPCs {
 		vpcs = append(vpcs, []string{v.ID, v.Name, v.AccountID, v.Region, strings.Join(v.CIDRs, " ")})

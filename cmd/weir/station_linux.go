@@ -85,7 +85,7 @@ func openStation(cfg stationConfig) (*station, error) {
 		leaving: map[string]time.Time{},
 		totals:  map[string]*control.Interface{},
 	}
-	s.aggregator = aggregate.New(aggregate.Config{Interval: cfg.Interval, Topology: func(string) aggregate.Topology { return topology{s} }, Rules: cfg.Rules})
+	s.aggregator = aggregate.New(aggregate.Config{Interval: cfg.Interval, Topology: aggregate.Always(topology{s}), Rules: cfg.Rules})
 	return s, nil
 }
 

@@ -28,6 +28,7 @@ var rooms = []room{
 	{"vpc", core},
 	{"vpc/declare", codec},
 	{"vpc/discover", adapter},
+	{"vpc/flowlogs", core},
 	{"vpc/watch", adapter},
 	{"policy", core},
 	{"policy/book", adapter},

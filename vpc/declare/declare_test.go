@@ -40,7 +40,7 @@ func TestFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, problems := Parse(data, options)
+			_, problems := ParseFile(data, options)
 			var got strings.Builder
 			for _, p := range problems {
 				level := "error"

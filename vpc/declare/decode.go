@@ -81,7 +81,10 @@ func (d *decoder) text(n *node, key string) string {
 }
 
 // word is a scalar's text, or empty after a problem.
-func (d *decoder) word(v *node) string {
+func (d *decoder) word(v *node) string { return d.bounded(v, vpc.MaxText) }
+
+// bounded is a word of so many bytes at most.
+func (d *decoder) bounded(v *node, most int) string {
 	switch {
 	case v.kind == nullNode:
 		d.add(v, "leave the key out, or give it a value", "there is no value")
@@ -89,8 +92,8 @@ func (d *decoder) word(v *node) string {
 		d.add(v, "", "a word is wanted, not %v", v.kind)
 	case v.text == "":
 		d.add(v, "leave the key out, or give it a value", "the value is empty")
-	case len(v.text) > vpc.MaxText:
-		d.add(v, "", "the text is longer than %d bytes", vpc.MaxText)
+	case len(v.text) > most:
+		d.add(v, "", "the text is longer than %d bytes", most)
 	case strings.ContainsFunc(v.text, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }):
 		d.add(v, "", "the text has a line's end or a control character")
 	default:

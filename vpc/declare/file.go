@@ -19,45 +19,22 @@ type Options struct {
 	Side func(vpc.Device) (vpc.Side, bool)
 }
 
-// Parse reads a topology. With an error among the problems the topology is what
-// could be understood, to be shown and not to be used; it is nil when the file
-// is no YAML at all. Problems come by line.
+// Parse reads a file's topology: [ParseFile] for those to whom a file without vpcs
+// is of no use, which is an error then. With an error among the problems the
+// topology is what could be understood, to be shown and not to be used; it is nil
+// when the file is no YAML at all. Problems come by line.
 func Parse(data []byte, o Options) (*vpc.Topology, Problems) {
-	root, fault := parse(data)
-	if fault != nil {
-		return nil, Problems{{Line: fault.line, Column: fault.column, Cause: fault.msg, Hint: fault.hint}}
+	f, problems := parseFile(data, o, true)
+	if f == nil {
+		return nil, problems
 	}
-	d := decoder{options: o, reported: map[place]bool{}}
-	t := d.file(root)
-	if d.rulesMax {
-		d.add(root, "prefix lists and group references say much with one rule", "the file has more than the bound of %d rules", vpc.MaxRules)
-	} else {
-		d.check(t)
-	}
-	d.problems.sort()
-	return t, d.problems
+	return f.Topology, problems
 }
 
-// file reads the whole file. Things come in two rounds: what can be referred to
-// first, then what refers to it.
-func (d *decoder) file(n *node) *vpc.Topology {
+// topology reads the topology's part of the file. Things come in two rounds: what
+// can be referred to first, then what refers to it.
+func (d *decoder) topology(n *node) *vpc.Topology {
 	t := &vpc.Topology{}
-	if n.kind == nullNode {
-		d.add(n, "a topology begins with the key vpcs", "the file is empty")
-		return t
-	}
-	if !d.object(n, "a topology", "account-id", "region", "prefix-lists", "vpcs") {
-		return t
-	}
-	if account := d.text(n, "account-id"); account != "" {
-		d.options.AccountID = account
-	}
-	if region := d.text(n, "region"); region != "" {
-		d.options.Region = region
-	}
-	if n.get("vpcs") == nil {
-		d.add(n, "a topology begins with the key vpcs", "the file has no vpcs")
-	}
 	for _, v := range d.list(n, "prefix-lists") {
 		d.prefixList(t, v)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/vpc"
+	"weir/vpc/flowlogs"
 	"weir/vpc/vpctest"
 )
 
@@ -121,5 +122,34 @@ func FuzzParse(f *testing.F) {
 		if diff := cmp.Diff(top, again, same()); diff != "" {
 			t.Errorf("written and read (-want +got):\n%s", diff)
 		}
+	})
+}
+
+// FuzzParseFile: no file ends the process; what has no problem is written and
+// read back as the same, and its flow logs are in good order.
+func FuzzParseFile(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 1<<16 {
+			return
+		}
+		whole, problems := ParseFile(data, options)
+		if whole == nil && len(problems.Errors()) == 0 {
+			t.Fatal("no file and no problem")
+		}
+		if len(problems.Errors()) > 0 {
+			return
+		}
+		ids := map[string]bool{}
+		for _, l := range whole.FlowLogs {
+			if ids[l.ID] || !flowlogs.IsID(l.ID) {
+				t.Fatalf("flow log %+v is here twice, or has no id", l)
+			}
+			ids[l.ID] = true
+			if _, err := flowlogs.PlaceOf(l); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sameFile(t, whole)
 	})
 }

@@ -230,6 +230,20 @@ func (c *converter) torn(n ast.Node) *node {
 	return &node{kind: scalarNode, text: key.Value + ":" + rest.Value, line: int32(key.Position.Line), column: int32(key.Position.Column)}
 }
 
+// tornKey finds keys that the library takes apart: in {aws:x: y} it sees the key
+// aws, where YAML wants a space behind a key's colon.
+func tornKey(v *ast.MappingValueNode) bool {
+	if v.Start == nil || v.Value == nil {
+		return false
+	}
+	key, colon, value := v.Key.GetToken(), v.Start.Position, v.Value.GetToken()
+	if colon == nil || value == nil || value.Position == nil || key.Type == token.SingleQuoteType || key.Type == token.DoubleQuoteType {
+		return false
+	}
+	_, scalar := v.Value.(ast.ScalarNode)
+	return scalar && value.Position.Line == colon.Line && value.Position.Column == colon.Column+1 && value.Value != ""
+}
+
 func (c *converter) node(kind nodeKind, n ast.Node) *node {
 	made := &node{kind: kind}
 	t := n.GetToken()
@@ -256,6 +270,9 @@ func (c *converter) mapping(n ast.Node, values []*ast.MappingValueNode, depth in
 		t := v.Key.GetToken()
 		if _, ok := v.Key.(ast.ScalarNode); !ok || t == nil || t.Type == token.MappingKeyType {
 			return c.fail(v.Key, "a key must be a word")
+		}
+		if m, ok := n.(*ast.MappingNode); ok && m.IsFlowStyle && tornKey(v) {
+			return c.fail(v.Key, "behind %q a space is wanted, or quotes around a key with a colon in it", t.Value+":")
 		}
 		made.keys = append(made.keys, key{name: t.Value, line: int32(t.Position.Line), column: int32(t.Position.Column)})
 		made.items = append(made.items, c.convert(v.Value, depth+1))

@@ -24,21 +24,42 @@ const (
 	ByDefault = "default" // "weir up" without one
 )
 
-// Everything is the resource of a flow log that covers every interface there is;
-// AWS has none such. Only [ByDefault] flow logs have it.
-const Everything = "*"
+// Types of resources (CreateFlowLogs, ResourceType). Those of transit gateways
+// and regional NAT gateways are known and not supported.
+const (
+	VPC                      = "VPC"
+	Subnet                   = "Subnet"
+	NetworkInterface         = "NetworkInterface"
+	TransitGateway           = "TransitGateway"
+	TransitGatewayAttachment = "TransitGatewayAttachment"
+	RegionalNATGateway       = "RegionalNatGateway"
+)
+
+// Everything is the resource of a flow log that covers every interface there is,
+// and [EveryInterface] its type. AWS has none such: the API refuses it, the
+// command and the file know it as "all".
+const (
+	Everything     = "*"
+	EveryInterface = "Everything"
+)
+
+// Values of DestinationOptions.FileFormat.
+const (
+	PlainText = "plain-text"
+	Parquet   = "parquet"
+)
 
 // FlowLog is a subscription: what is recorded, how, and where it goes. Only its
-// tags ever change. The zero value is no flow log.
+// tags and its retention ever change. The zero value is no flow log.
 type FlowLog struct {
 	ID        string    `json:"id"` // fl-…
 	AccountID string    `json:"account_id"`
 	Region    string    `json:"region"`
-	Created   time.Time `json:"created"`
+	Created   time.Time `json:"created,omitzero"`
 	MadeBy    string    `json:"made_by"` // ByHand, ByFile or ByDefault
 
 	ResourceID   string `json:"resource_id"`   // vpc-…, subnet-…, eni-…, or Everything
-	ResourceType string `json:"resource_type"` // VPC, Subnet, NetworkInterface …
+	ResourceType string `json:"resource_type"` // VPC, Subnet, NetworkInterface, EveryInterface
 	Traffic      string `json:"traffic,omitempty"`
 
 	DestinationType string `json:"destination_type"`
@@ -60,8 +81,10 @@ type FlowLog struct {
 
 	// Retention of a local bucket; AWS has it as the bucket's lifecycle.
 	Retention Retention `json:"retention,omitzero"`
-	// Token is what made creating it idempotent.
+	// Token is what made creating it idempotent, and Asked a digest of the request
+	// that came with it.
 	Token string `json:"token,omitempty"`
+	Asked string `json:"asked,omitempty"`
 }
 
 // Tag is a key and a value that people gave.

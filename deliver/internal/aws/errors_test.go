@@ -1,0 +1,166 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"weir/deliver"
+	"weir/deliver/internal/awstest"
+)
+
+// call makes one PutLogEvents and returns the client's error.
+func call(t *testing.T, cfg EndpointConfig) error {
+	t.Helper()
+	opened, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(opened.Client.CloseIdleConnections)
+	client := cloudwatchlogs.NewFromConfig(opened.Config, func(o *cloudwatchlogs.Options) { o.BaseEndpoint = opened.URL })
+	group, stream, message, now := "g", "s", "m", int64(1)
+	_, err = client.PutLogEvents(t.Context(), &cloudwatchlogs.PutLogEventsInput{
+		LogGroupName: &group, LogStreamName: &stream,
+		LogEvents: []types.InputLogEvent{{Message: &message, Timestamp: &now}},
+	})
+	return err
+}
+
+// The server is a fault injector: it shows what we make of an answer, not that
+// AWS gives it.
+func TestClassify(t *testing.T) {
+	type want struct {
+		kind     deliver.Kind
+		code     string
+		after    time.Duration
+		doubtful bool
+	}
+	fail := func(status int, code string) awstest.Answer {
+		return func(w http.ResponseWriter, _ string, _ []byte) { awstest.Fail(w, status, code, "why") }
+	}
+	for name, tt := range map[string]struct {
+		answer awstest.Answer
+		want   want
+	}{
+		"throttled": {fail(400, "ThrottlingException"), want{deliver.Rate, "ThrottlingException", 0, false}},
+		"throttled, for how long": {func(w http.ResponseWriter, _ string, _ []byte) {
+			w.Header().Set("Retry-After", "7")
+			awstest.Fail(w, 400, "ThrottlingException", "why")
+		}, want{deliver.Rate, "ThrottlingException", 7 * time.Second, false}},
+		"unavailable":         {fail(503, "ServiceUnavailableException"), want{deliver.Rate, "ServiceUnavailableException", 0, false}},
+		"a quota":             {fail(400, "LimitExceededException"), want{deliver.Rate, "LimitExceededException", 0, false}},
+		"not allowed":         {fail(400, "AccessDeniedException"), want{deliver.Access, "AccessDeniedException", 0, false}},
+		"with a namespace":    {fail(400, "com.amazon.coral.service#AccessDeniedException"), want{deliver.Access, "AccessDeniedException", 0, false}},
+		"an unknown key":      {fail(400, "UnrecognizedClientException"), want{deliver.Access, "UnrecognizedClientException", 0, false}},
+		"a wrong signature":   {fail(400, "InvalidSignatureException"), want{deliver.Access, "InvalidSignatureException", 0, false}},
+		"an expired token":    {fail(400, "ExpiredTokenException"), want{deliver.Access, "ExpiredTokenException", 0, false}},
+		"a wrong parameter":   {fail(400, "InvalidParameterException"), want{deliver.Unknown, "InvalidParameterException", 0, false}},
+		"an internal failure": {fail(500, "InternalFailure"), want{deliver.Unknown, "InternalFailure", 0, true}},
+		"a proxy's 403":       {page(http.StatusForbidden), want{deliver.Access, "", 0, false}},
+		"a proxy's 503":       {page(http.StatusServiceUnavailable), want{deliver.Rate, "", 0, false}},
+		"a proxy's 502":       {page(http.StatusBadGateway), want{deliver.Unknown, "", 0, true}},
+		"not JSON":            {page(http.StatusOK), want{deliver.Unknown, "", 0, true}},
+		"cut":                 {func(w http.ResponseWriter, _ string, _ []byte) { awstest.Cut(w) }, want{deliver.Unknown, "", 0, true}},
+		"half a body": {func(w http.ResponseWriter, _ string, _ []byte) {
+			w.Header().Set("Content-Length", "9")
+			_, _ = w.Write([]byte("{"))
+		}, want{deliver.Unknown, "", 0, true}},
+		"hangs":        {hang(t), want{deliver.Unknown, "", 0, true}},
+		"hangs, later": {half(t), want{deliver.Unknown, "", 0, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			awstest.Env(t)
+			err := call(t, EndpointConfig{URL: awstest.Serve(t, tt.answer), Timeout: 300 * time.Millisecond})
+			kind, code, message, after, doubtful := Classify(err)
+			if got := (want{kind, code, after, doubtful}); got != tt.want {
+				t.Errorf("%v is %+v, want %+v", err, got, tt.want)
+			}
+			if message == "" {
+				t.Error("no message")
+			}
+		})
+	}
+}
+
+// page answers as a proxy does that stands in between.
+func page(status int) awstest.Answer {
+	return func(w http.ResponseWriter, _ string, _ []byte) {
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte("<html>"))
+	}
+}
+
+// hang answers nothing until the client goes away.
+func hang(t *testing.T) awstest.Answer {
+	return func(http.ResponseWriter, string, []byte) {
+		select {
+		case <-time.After(600 * time.Millisecond):
+		case <-t.Context().Done():
+		}
+	}
+}
+
+// half begins an answer and does not end it.
+func half(t *testing.T) awstest.Answer {
+	return func(w http.ResponseWriter, action string, body []byte) {
+		_, _ = w.Write([]byte("{"))
+		_ = http.NewResponseController(w).Flush()
+		hang(t)(w, action, body)
+	}
+}
+
+func TestNothingWasSentIsNoDoubt(t *testing.T) {
+	awstest.Env(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	kind, _, message, _, doubtful := Classify(call(t, EndpointConfig{URL: "http://" + l.Addr().String()}))
+	if kind != deliver.Unknown || doubtful {
+		t.Errorf("a refused connection is %v, doubtful %v: %s", kind, doubtful, message)
+	}
+}
+
+func TestNoCredentials(t *testing.T) {
+	awstest.Env(t)
+	awstest.NoCredentials(t)
+	err := call(t, EndpointConfig{URL: "http://127.0.0.1:1"})
+	if kind, _, message, _, doubtful := Classify(err); kind != deliver.Access || doubtful {
+		t.Errorf("no credentials are %v, doubtful %v: %s", kind, doubtful, message)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for name, cfg := range map[string]EndpointConfig{
+		"no region":       {},
+		"no scheme":       {URL: "127.0.0.1:4599", Region: "eu-west-1"},
+		"no host":         {URL: "http://", Region: "eu-west-1"},
+		"another scheme":  {URL: "ftp://localhost", Region: "eu-west-1"},
+		"unknown profile": {Region: "eu-west-1", Profile: "nobody"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			awstest.Env(t)
+			t.Setenv("AWS_REGION", "")
+			if _, err := Open(t.Context(), cfg); err == nil {
+				t.Error("opened")
+			} else {
+				t.Log(err)
+			}
+		})
+	}
+}
+
+func TestErrorOfAnEndedContextIsTheContexts(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := Error(ctx, "put", "there", errors.New("anything")); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -22,15 +22,20 @@ type Source interface {
 	Watch([]vpc.Interface) error
 }
 
-// Sink takes a swap. When it returns nil the swap is its own.
-type Sink func(*count.Swap) error
+// Sink takes a swap. When it returns nil the swap is its own. When it fails it is
+// given the same swap again, until it takes it: the source keeps it, and goes on
+// counting meanwhile.
+type Sink func(context.Context, *count.Swap) error
 
 // Config says when to swap.
 type Config struct {
-	Interval time.Duration // aggregation interval: a swap at each of its ends
-	Period   time.Duration // and at least this often; 0 means 10 s
-	FillUp   float64       // and when the source is this full; 0 means 0.6
-	Log      *slog.Logger
+	// Intervals are the aggregation intervals in use: there is a swap at each end
+	// of each. Called before every wait; there is at least one.
+	Intervals func() []time.Duration
+	Period    time.Duration    // and a swap at least this often; 0 means 10 s
+	FillUp    float64          // and when the source is this full; 0 means 0.6
+	Now       func() time.Time // the clock of the intervals; nil is time.Now
+	Log       *slog.Logger
 }
 
 const (
@@ -39,6 +44,10 @@ const (
 	// look is how often the occupancy is looked at. At 0.6 of 131,072 flows, the
 	// rest fills up in this time at half a million new flows a second.
 	look = 100 * time.Millisecond
+	// again is how long a sink is left alone that did not take a swap.
+	again = 200 * time.Millisecond
+	// lastly is how long the loop insists at its end.
+	lastly = 10 * time.Second
 )
 
 // Loop owns the waiting of the capture: it swaps when it is time and gives the
@@ -47,6 +56,8 @@ type Loop struct {
 	cfg    Config
 	source Source
 	sink   Sink
+	held   *count.Swap // that the sink has not taken
+	failed error       // why, as it was logged
 }
 
 // NewLoop makes a loop that has not begun.
@@ -57,31 +68,50 @@ func NewLoop(cfg Config, source Source, sink Sink) *Loop {
 	if cfg.FillUp <= 0 {
 		cfg.FillUp = defaultFillUp
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Loop{cfg, source, sink}
+	return &Loop{cfg: cfg, source: source, sink: sink}
 }
 
+// NotTakenError means that the loop has ended with a swap that the sink did not
+// take. The source has it still.
+type NotTakenError struct {
+	Epoch uint64
+	Err   error
+}
+
+func (e *NotTakenError) Error() string {
+	return fmt.Sprintf("swap %d was not taken, the kernel keeps it: %v", e.Epoch, e.Err)
+}
+
+func (e *NotTakenError) Unwrap() error { return e.Err }
+
 // Run swaps until ctx is done, and once more then, so that nothing counted is
-// left. Lists that come from interfaces are what is watched from then on; a
-// list may name devices that are gone already, which is no failure.
+// left; a sink that does not take it is asked for ten seconds, and then the error
+// is a [*NotTakenError]. Lists that come from interfaces are what is watched from
+// then on; a list may name devices that are gone already, which is no failure.
 func (l *Loop) Run(ctx context.Context, interfaces <-chan []vpc.Interface) error {
-	last := time.Now()
-	next := time.NewTimer(until(last, l.cfg.Interval, l.cfg.Period))
+	next := time.NewTimer(l.wait())
 	defer next.Stop()
 	occupancy := time.NewTicker(look)
 	defer occupancy.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return l.last()
+			return l.last(context.WithoutCancel(ctx))
 		case list := <-interfaces:
 			if err := l.source.Watch(list); err != nil {
 				l.cfg.Log.Warn("cannot watch every interface", "err", err)
 			}
 			continue
 		case <-occupancy.C:
+			if l.held != nil {
+				continue
+			}
 			full, err := l.source.Occupancy()
 			if err != nil {
 				return err
@@ -92,36 +122,78 @@ func (l *Loop) Run(ctx context.Context, interfaces <-chan []vpc.Interface) error
 			l.cfg.Log.Info("swapping early, the table fills up", "occupancy", fmt.Sprintf("%.2f", full))
 		case <-next.C:
 		}
-		if _, err := l.swap(); err != nil {
+		if _, err := l.swap(ctx); err != nil {
 			return err
 		}
-		next.Reset(until(time.Now(), l.cfg.Interval, l.cfg.Period))
+		next.Reset(l.wait())
 	}
 }
 
-// last brings home what was counted until now. The first swap may be one that an
-// earlier run left behind; what this one counted comes with the next.
-func (l *Loop) last() error {
-	now := time.Now()
-	s, err := l.swap()
-	if err != nil {
-		return err
+// last brings home what was counted until now. The first swaps may be one that
+// the sink did not take and one that an earlier run left behind; what was counted
+// since comes with the next.
+func (l *Loop) last(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lastly)
+	defer cancel()
+	now := l.cfg.Now()
+	for taken := 0; taken < 3; {
+		s, err := l.swap(ctx)
+		switch {
+		case err != nil:
+			return err
+		case s != nil && !s.End.Before(now):
+			return nil
+		case s != nil:
+			taken++
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return &NotTakenError{l.held.Epoch, l.failed}
+		case <-time.After(again):
+		}
 	}
-	if s.End.Before(now) {
-		_, err = l.swap()
-	}
-	return err
+	return nil
 }
 
-func (l *Loop) swap() (*count.Swap, error) {
-	s, err := l.source.Swap()
-	if err != nil {
-		return nil, err
+// swap gives a swap to the sink: the one that it did not take, or a new one. It
+// returns nil when the sink did not take it.
+func (l *Loop) swap(ctx context.Context) (*count.Swap, error) {
+	if l.held == nil {
+		s, err := l.source.Swap()
+		if err != nil {
+			return nil, err
+		}
+		l.held = s
 	}
-	if err := l.sink(s); err != nil {
-		return nil, fmt.Errorf("swap %d was not taken, the kernel keeps it: %w", s.Epoch, err)
+	if err := l.sink(ctx, l.held); err != nil {
+		if ctx.Err() == nil && (l.failed == nil || l.failed.Error() != err.Error()) {
+			l.cfg.Log.Error("counts cannot be stored; the kernel keeps them and counts on", "epoch", l.held.Epoch, "err", err)
+		}
+		l.failed = err
+		return nil, nil
 	}
+	if l.failed != nil {
+		l.cfg.Log.Info("counts are stored again", "epoch", l.held.Epoch)
+	}
+	s := l.held
+	l.held, l.failed = nil, nil
 	return s, l.source.Release()
+}
+
+// wait is how long until the next swap.
+func (l *Loop) wait() time.Duration {
+	if l.held != nil {
+		return again
+	}
+	now := l.cfg.Now()
+	shortest := time.Duration(0)
+	for _, i := range l.cfg.Intervals() {
+		if d := until(now, i, l.cfg.Period); shortest == 0 || d < shortest {
+			shortest = d
+		}
+	}
+	return shortest
 }
 
 // until is how long to wait for the next swap: to the end of the interval, but

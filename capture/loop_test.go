@@ -12,6 +12,10 @@ import (
 	"weir/vpc"
 )
 
+func every(list ...time.Duration) func() []time.Duration {
+	return func() []time.Duration { return list }
+}
+
 type fakeSource struct {
 	occupancy atomic.Uint64 // in hundredths
 	left      int           // swaps that an earlier run left behind
@@ -38,7 +42,7 @@ func TestLoopSwapsAtEveryBoundaryAndPeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &fakeSource{}
 		var got int
-		l := NewLoop(Config{Interval: time.Minute}, src, func(*count.Swap) error { got++; return nil })
+		l := NewLoop(Config{Intervals: every(time.Minute)}, src, func(context.Context, *count.Swap) error { got++; return nil })
 		time.Sleep(3 * time.Second) // not at a boundary
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
@@ -69,7 +73,7 @@ func TestLoopSwapsAtEveryBoundaryAndPeriod(t *testing.T) {
 func TestLoopSwapsWhenFillingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &fakeSource{}
-		l := NewLoop(Config{Interval: time.Minute}, src, func(*count.Swap) error { return nil })
+		l := NewLoop(Config{Intervals: every(time.Minute)}, src, func(context.Context, *count.Swap) error { return nil })
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		go func() {
@@ -89,7 +93,7 @@ func TestLoopStopsAfterItsOwnSwap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for left, want := range []int{1, 2} {
 			src := &fakeSource{left: left}
-			l := NewLoop(Config{Interval: time.Minute}, src, func(*count.Swap) error { return nil })
+			l := NewLoop(Config{Intervals: every(time.Minute)}, src, func(context.Context, *count.Swap) error { return nil })
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			if err := l.Run(ctx, nil); err != nil {
@@ -103,23 +107,65 @@ func TestLoopStopsAfterItsOwnSwap(t *testing.T) {
 }
 
 func TestLoopKeepsWhatTheSinkRefuses(t *testing.T) {
-	src := &fakeSource{}
-	full := errors.New("disk full")
-	l := NewLoop(Config{Interval: time.Minute}, src, func(*count.Swap) error { return full })
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := l.Run(ctx, nil); !errors.Is(err, full) {
-		t.Errorf("error %v, want the sink's", err)
-	}
-	if src.released != 0 {
-		t.Error("released what nobody took")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{}
+		full := errors.New("disk full")
+		began := time.Now()
+		l := NewLoop(Config{Intervals: every(time.Minute)}, src, func(context.Context, *count.Swap) error { return full })
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := l.Run(ctx, nil); !errors.Is(err, full) {
+			t.Errorf("error %v, want the sink's", err)
+		} else if _, ok := errors.AsType[*NotTakenError](err); !ok {
+			t.Errorf("%T", err)
+		}
+		if src.released != 0 || len(src.swaps) != 1 {
+			t.Errorf("%d swaps, %d released of what nobody took", len(src.swaps), src.released)
+		}
+		if took := time.Since(began); took != lastly {
+			t.Errorf("it insisted for %v", took)
+		}
+	})
+}
+
+// TestLoopGivesTheSameSwapAgain: while the sink does not take a swap there is no
+// other, and the source counts on; nothing is left out afterwards.
+func TestLoopGivesTheSameSwapAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{}
+		var taken []uint64
+		ready := time.Now().Add(30 * time.Second)
+		l := NewLoop(Config{Intervals: every(time.Minute, 10*time.Minute)}, src, func(_ context.Context, s *count.Swap) error {
+			if time.Now().Before(ready) {
+				return errors.New("not yet")
+			}
+			taken = append(taken, s.Epoch)
+			return nil
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		go func() {
+			time.Sleep(12 * time.Second)
+			src.occupancy.Store(90) // it fills up meanwhile
+		}()
+		if err := l.Run(ctx, nil); err != nil {
+			t.Fatal(err)
+		}
+		if len(taken) < 4 || src.released != len(taken) || len(src.swaps) != len(taken) {
+			t.Errorf("%v taken of %d, %d released", taken, len(src.swaps), src.released)
+		}
+		for i, e := range taken {
+			if e != uint64(i) {
+				t.Fatalf("%v taken: one is missing or twice", taken)
+			}
+		}
+	})
 }
 
 func TestLoopWatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &fakeSource{}
-		l := NewLoop(Config{Interval: time.Minute}, src, func(*count.Swap) error { return nil })
+		l := NewLoop(Config{Intervals: every(time.Minute)}, src, func(context.Context, *count.Swap) error { return nil })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		lists := make(chan []vpc.Interface)

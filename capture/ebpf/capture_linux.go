@@ -24,6 +24,8 @@ type Config struct {
 	Settle time.Duration
 	// Log gets what is worth knowing and is not an error. nil discards it.
 	Log *slog.Logger
+	// Now is the wall clock by which packets get their times; nil is time.Now.
+	Now func() time.Time
 }
 
 const (
@@ -47,6 +49,7 @@ type Capture struct {
 	watched    map[weirDevice]*watched
 	indexes    indexes
 
+	source  string            // of the swaps, see count.Swap
 	reasons map[uint16]string // names of the kernel's drop reasons
 	started time.Time         // beginning of the current epoch
 	waiting bool              // an earlier epoch's maps have not been released
@@ -80,6 +83,9 @@ func Open(cfg Config) (_ *Capture, err error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	if err := rlimit.RemoveMemlock(); err != nil { // a no-op from 5.11 on
 		// It asks the kernel with privilege, and without takes it for an old one.
@@ -163,6 +169,9 @@ func (c *Capture) openMaps() error {
 	c.maps = coll.Maps
 	coll.Maps = nil
 	coll.Close()
+	if c.source, err = sourceOf(c.maps[weirMapEpochs]); err != nil {
+		return err
+	}
 	c.control, err = mapControl(c.maps[weirMapEpochs])
 	return err
 }
@@ -182,7 +191,7 @@ func (c *Capture) openSlots() error {
 			return err
 		}
 	}
-	now, mono := time.Now(), monotonic()
+	now, mono := c.cfg.Now(), monotonic()
 	if first {
 		c.control.setBase(1, mono)
 		c.control.setDrained(0)

@@ -33,7 +33,7 @@ func (c *Capture) readEpoch(epoch uint32, start, end time.Time) (*count.Swap, er
 	if err != nil {
 		return nil, err
 	}
-	s := &count.Swap{Epoch: uint64(epoch), Start: start, End: end, Flows: make([]count.Flow, 0, n), Reasons: c.reasons}
+	s := &count.Swap{Source: c.source, Epoch: uint64(epoch), Start: start, End: end, Flows: make([]count.Flow, 0, n), Reasons: c.reasons}
 	clock := clock{start.UnixNano()}
 
 	err = drain(slot.flows4, &c.batch.keys4, &c.batch.counts, func(k *weirKey4, v *weirCounts) {

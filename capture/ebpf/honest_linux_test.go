@@ -168,7 +168,7 @@ func TestLossIsCounted(t *testing.T) {
 	began := w.quiet(func() *count.Swap { return swap(t, c, totals{}) })
 
 	const interval = 10 * time.Second
-	agg := aggregate.New(aggregate.Config{Interval: interval, Topology: nobody{}})
+	agg := aggregate.New(aggregate.Config{Interval: interval, Topology: aggregate.Always(nobody{})})
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var got [2]tally
 	var skips, wantSkips []string

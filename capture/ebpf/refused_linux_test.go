@@ -3,6 +3,7 @@ package ebpf
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"weir/policy"
 	"weir/vpc"
@@ -102,4 +103,47 @@ func TestEpochTagWrapsAround(t *testing.T) {
 			wantTotals(t, totals{"eni-tap in": want, "eni-tap in refused": want}, got)
 		})
 	}
+}
+
+// A refusal has the time at which its packet was seen entering. One at the
+// leaving door has a time of its own, and the clock for it is read once in a tick
+// of the kernel's: it must not stand still.
+func TestRefusedTimes(t *testing.T) {
+	t.Parallel()
+	needNFT(t)
+	r := newRig(t)
+	r.host.refuseAll("tap")
+	r.host.nft(`table netdev doors { chain out {
+		type filter hook egress device "tap" priority 0; policy accept;
+		` + mark(policy.Leaving, 2) + ` drop;
+	}
+	}`)
+	c := openFor(t, Config{})
+	must(t, c.Watch([]vpc.Interface{r.tap}))
+	wire := r.host.sender("tap")
+	got := totals{}
+	const coarse = 15 * time.Millisecond // a tick at 100 Hz, and the unit of the counts
+	for range 4 {
+		begin := time.Now()
+		for range 3 {
+			r.wire.send(datagram(1))
+			_ = wire.try(datagram(1)) // the sender hears of it
+			time.Sleep(2 * coarse)
+		}
+		end := time.Now().Add(-2 * coarse)
+		flows := swap(t, c, got).Flows
+		if len(flows) != 2 {
+			t.Errorf("%d flows, want one at each door", len(flows))
+		}
+		for _, f := range flows {
+			first, last := time.UnixMilli(f.Refused.First), time.UnixMilli(f.Refused.Last)
+			if first.Before(begin.Add(-coarse)) || last.After(end.Add(coarse)) || last.Sub(first) < 3*coarse {
+				t.Errorf("door %d: refused from %v to %v, sent from %v to %v", f.Key.Door, first, last, begin, end)
+			}
+			if f.Key.Door == policy.Entering && f.Seen != f.Refused {
+				t.Errorf("seen %+v, refused %+v", f.Seen, f.Refused)
+			}
+		}
+	}
+	wantTotals(t, totals{"eni-tap in": datagrams(12), "eni-tap in refused": datagrams(12), "eni-tap out refused": datagrams(12)}, got)
 }

@@ -40,7 +40,7 @@ func (c *Capture) Swap() (*count.Swap, error) {
 	// The base comes before the epoch: a program that sees the new epoch must
 	// find its base.
 	c.control.setBase(old+1, monotonic())
-	end := time.Now()
+	end := c.cfg.Now()
 	c.control.setEpoch(old + 1)
 	c.started, c.waiting, c.read = end, true, false
 	// From here no packet begins to be counted in the old epoch. After the

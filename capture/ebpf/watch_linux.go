@@ -237,7 +237,7 @@ func (c *Capture) attach(dev weirDevice, i *vpc.Interface, l2 uint8) error {
 	}
 	if entry.Gone != 0 {
 		entry.Gone = 0
-		if err := c.maps[weirMapInterfaces].Put(dev, entry); err != nil {
+		if err := c.enter(dev, entry); err != nil {
 			c.letGo(dev, w)
 			return &Error{"enter into the interface table", i.Device.String(), err, ""}
 		}
@@ -259,7 +259,7 @@ func (c *Capture) enter(dev weirDevice, entry weirInterface) error {
 	if front.Device != (weirDevice{}) && front.Device != dev {
 		return nil
 	}
-	return c.maps[weirMapFronts].Put(frontOf(dev), weirFront{Device: dev, Index: entry.Index, L2: entry.L2})
+	return c.maps[weirMapFronts].Put(frontOf(dev), weirFront{Device: dev, Index: entry.Index, L2: entry.L2, Gone: entry.Gone})
 }
 
 // retire makes room for another interface at a device: what was counted under
@@ -338,7 +338,7 @@ func (c *Capture) letGo(dev weirDevice, w *watched) {
 	var entry weirInterface
 	if c.maps[weirMapInterfaces].Lookup(dev, &entry) == nil {
 		entry.Gone = 1
-		_ = c.maps[weirMapInterfaces].Put(dev, entry)
+		_ = c.enter(dev, entry)
 	}
 	for _, door := range []string{entering, leaving} {
 		pin := c.pin(dev, door)

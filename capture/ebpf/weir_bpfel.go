@@ -53,7 +53,7 @@ type weirFront struct {
 	Device weirDevice
 	Index  uint16
 	L2     uint8
-	Pad    uint8
+	Gone   uint8
 }
 
 type weirInterface struct {

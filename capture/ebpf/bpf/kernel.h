@@ -52,6 +52,14 @@ struct skb_shared_info {
 	struct sk_buff *frag_list;
 };
 
+/* include/uapi/linux/in6.h */
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+		__be32 u6_addr32[4];
+	} in6_u;
+};
+
 /* include/linux/netfilter.h */
 union nf_inet_addr {
 	__u32 all[4];

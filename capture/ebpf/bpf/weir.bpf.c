@@ -133,30 +133,33 @@ static __always_inline void seen(struct control *ctl, __u32 epoch, struct packet
 	set_flags(c, p->flags);
 }
 
-/* place is the dense index and the link header's length of a device. */
+/* place is what the interface table has of a device. Index 0: it has nothing. */
 struct place {
 	__u16 index;
 	__u8 l2;
+	__u8 gone;
 };
 
-static __always_inline struct place place_of(__u32 ifindex)
+static __always_inline struct place place_of(__u32 ns, __u32 ifindex)
 {
-	struct device dev = {.netns = netns, .ifindex = ifindex};
-	__u32 slot = front_of(netns, ifindex);
+	struct device dev = {.netns = ns, .ifindex = ifindex};
+	__u32 slot = front_of(ns, ifindex);
 	struct place place = {};
 	struct interface *i;
 	struct front *f;
 
 	f = bpf_map_lookup_elem(&fronts, &slot);
-	if (f && f->device.ifindex == ifindex && f->device.netns == netns) {
+	if (f && f->device.ifindex == ifindex && f->device.netns == ns) {
 		place.index = f->index;
 		place.l2 = f->l2;
+		place.gone = f->gone;
 		return place;
 	}
 	i = bpf_map_lookup_elem(&interfaces, &dev);
 	if (i) {
 		place.index = i->index;
 		place.l2 = i->l2;
+		place.gone = i->gone;
 	}
 	return place;
 }
@@ -174,7 +177,7 @@ static __always_inline int tcx(struct __sk_buff *skb, const __u8 door)
 	if (proto != bpf_htons(ETH_P_IP) && proto != bpf_htons(ETH_P_IPV6) &&
 	    proto != bpf_htons(ETH_P_8021Q) && proto != bpf_htons(ETH_P_8021AD))
 		return TCX_NEXT;
-	i = place_of(skb->ifindex);
+	i = place_of(netns, skb->ifindex);
 	ctl = get_control();
 	if (!i.index || !ctl)
 		return TCX_NEXT;
@@ -230,16 +233,11 @@ int weir_leaving(struct __sk_buff *skb)
 	return tcx(skb, LEAVING);
 }
 
-static __always_inline struct interface *interface_at(__u32 ns, __u32 ifindex)
-{
-	struct device dev = {.netns = ns, .ifindex = ifindex};
-	return ifindex ? bpf_map_lookup_elem(&interfaces, &dev) : NULL;
-}
-
-/* interface_with finds the interface behind a bridge by an instance's address. */
-static __always_inline struct interface *interface_with(__u32 ns, const struct packet *p, bool dst)
+/* place_with finds the interface behind a bridge by an instance's address. */
+static __always_inline struct place place_with(__u32 ns, const struct packet *p, bool dst)
 {
 	struct address a = {.netns = ns};
+	struct place nobody = {};
 	struct device *dev;
 
 	if (p->v6) {
@@ -249,7 +247,7 @@ static __always_inline struct interface *interface_with(__u32 ns, const struct p
 		a.addr[3] = dst ? p->k4.dst : p->k4.src;
 	}
 	dev = bpf_map_lookup_elem(&addresses, &a);
-	return dev ? bpf_map_lookup_elem(&interfaces, dev) : NULL;
+	return dev ? place_of(dev->netns, dev->ifindex) : nobody;
 }
 
 #define IPS_NAT ((1 << 4) | (1 << 5)) /* IPS_SRC_NAT, IPS_DST_NAT */
@@ -265,8 +263,14 @@ static __always_inline void untranslate(struct packet *p, unsigned long nfct)
 	struct nf_conn *ct = (void *)(nfct & ~7UL);
 	__u32 info = nfct & 7;
 	struct nf_conntrack_tuple t;
+	__u32 status;
 
-	if (!ct || !(BPF_CORE_READ(ct, status) & IPS_NAT))
+	if (!ct)
+		return;
+	/* Conntrack may be a module, whose types cannot be cast to: its fields are
+	 * found by their places alone. */
+	peek(&status, (void *)ct + bpf_core_field_offset(ct->status), sizeof(status));
+	if (!(status & IPS_NAT))
 		return;
 	/* An ICMP error about a connection is not a packet of it. */
 	if (info == IP_CT_RELATED || info == IP_CT_RELATED_REPLY)
@@ -323,6 +327,37 @@ static __always_inline __u32 slot_of(const struct refusal *r, __u16 tag)
 	return epoch & 1;
 }
 
+/* The monotonic clock in units of TIME_SHIFT, above the tick of the kernel's that
+ * it was read in. One word, so that no CPU reads half of another's. */
+static __u64 last_tick;
+#define TICK_BITS 24
+#define TICK_MASK ((1 << TICK_BITS) - 1)
+
+/* coarse_ns is bpf_ktime_get_coarse_ns for tracing programs, which may not call
+ * that: the exact clock, which takes some 30 ns, is read once in a tick. After an
+ * idle time of a multiple of 2^24 ticks (4.6 hours at 1000 Hz) the old time would
+ * be taken for the current one; since makes the epoch's beginning of it. */
+static __always_inline __u64 coarse_ns(void)
+{
+	__u64 tick = bpf_jiffies64() & TICK_MASK;
+	__u64 t = *(volatile __u64 *)&last_tick;
+
+	if ((t & TICK_MASK) != tick) {
+		t = (bpf_ktime_get_ns() >> TIME_SHIFT) << TICK_BITS | tick;
+		*(volatile __u64 *)&last_tick = t;
+	}
+	return t >> TICK_BITS << TIME_SHIFT;
+}
+
+/* time_of is when a refusal was. What is refused where it entered was seen there
+ * just before, and the time of that is at hand. */
+static __always_inline __u32 time_of(const struct refusal *r, const struct counts *c, __u32 slot)
+{
+	if (r->door == ENTERING && c->seen_last)
+		return c->seen_last;
+	return since(r->ctl, slot, coarse_ns());
+}
+
 static __always_inline void refuse(const struct refusal *r, struct packet *p, __u16 tag,
 				   __u32 packets, __u32 bytes)
 {
@@ -346,8 +381,7 @@ static __always_inline void refuse(const struct refusal *r, struct packet *p, __
 	}
 	__sync_fetch_and_add(&c->refused_packets, packets);
 	__sync_fetch_and_add(&c->refused_bytes, bytes);
-	/* Tracing programs may not use the coarse clock. */
-	stamp(&c->refused_first, &c->refused_last, since(r->ctl, slot, bpf_ktime_get_ns()));
+	stamp(&c->refused_first, &c->refused_last, time_of(r, c, slot));
 	set_flags(c, (__u32)p->flags << 8);
 	c->reason = r->reason;
 	c->rule = r->rule;
@@ -372,70 +406,62 @@ static int one_fragment(__u32 i, struct fragments *f)
 
 	if (!skb)
 		return 1;
-	len = BPF_CORE_READ(skb, len);
+	skb = AS(struct sk_buff, skb);
+	len = skb->len;
 	f->bytes += len;
-	refuse(&f->refusal, &f->packet, BPF_CORE_READ(skb, tc_index), 1, len + f->header);
-	f->next = BPF_CORE_READ(skb, next);
+	refuse(&f->refusal, &f->packet, skb->tc_index, 1, len + f->header);
+	f->next = skb->next;
 	return 0;
 }
-
-/* A typed pointer from a number (Linux 6.2): reads through it need no helper. */
-extern void *bpf_rdonly_cast(const void *obj, __u32 type) __ksym;
 
 /* route_of is the device that a packet is bound for, by its route, if it has one. */
 static __always_inline struct net_device *route_of(struct sk_buff *skb)
 {
-	struct dst_entry *dst = (void *)(skb->_skb_refdst & ~1UL);
+	unsigned long dst = skb->_skb_refdst & ~1UL;
 
-	return dst ? BPF_CORE_READ(dst, dev) : NULL;
+	return dst ? AS(struct dst_entry, dst)->dev : NULL;
 }
 
-static __always_inline struct interface *routed_to(__u32 ns, struct net_device *out)
+static __always_inline struct place routed_to(__u32 ns, struct sk_buff *skb)
 {
-	return out ? interface_at(ns, BPF_CORE_READ(out, ifindex)) : NULL;
+	struct net_device *out = route_of(skb);
+	struct place nobody = {};
+
+	return out ? place_of(ns, out->ifindex) : nobody;
 }
 
-SEC("tp_btf/kfree_skb")
-int BPF_PROG(weir_refused, struct sk_buff *skb, void *location, int reason)
+static __always_inline void refused(struct sk_buff *skb, __u32 reason)
 {
 	struct refusal r = {};
 	struct source s = {};
 	struct packet p = {};
-	struct interface *i = NULL;
-	struct net_device *dev, *out;
+	struct place i;
+	struct net_device *dev;
 	struct skb_shared_info *shared;
 	struct sk_buff *list;
-	__u32 ns, ifindex = 0, mark, l3, packets, bytes, gso_size, gso_segs, network;
+	__u32 ns, mark, l3, packets, bytes, gso_size, gso_segs, network;
 	unsigned char *head;
 	int err;
 
-	if ((reason & 0xffff) != bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NETFILTER_DROP) ||
-	    reason >> 16)
-		return 0;
 	r.ctl = get_control();
 	if (!r.ctl)
-		return 0;
+		return;
 
-	/* What hangs on the packet by typed pointers is dereferenced: each read by
-	 * a helper costs a packet some 20 ns, and a flood of refusals is when it
-	 * counts. What is found by arithmetic has to be read. */
 	dev = skb->dev;
-	if (dev) {
-		ns = dev->nd_net.net->ns.inum;
-		ifindex = dev->ifindex;
-	} else {
+	if (!dev) {
 		/* In the output hook the packet has no device yet, only its route's. */
-		out = route_of(skb);
-		if (!out)
-			return 0;
-		ns = BPF_CORE_READ(out, nd_net.net, ns.inum);
+		dev = route_of(skb);
+		if (!dev)
+			return;
 	}
+	dev = AS(struct net_device, dev); /* one type for both */
+	ns = dev->nd_net.net->ns.inum;
 
 	head = skb->head;
 	network = skb->network_header;
 	s.ip = head + network;
 	if (skb->tail < network)
-		return 0;
+		return;
 	s.linear = skb->tail - network;
 	/* As at the doors, the type of the frame decides what is IP. */
 	if (skb->protocol == bpf_htons(ETH_P_IP))
@@ -443,9 +469,9 @@ int BPF_PROG(weir_refused, struct sk_buff *skb, void *location, int reason)
 	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
 		err = parse6(&s, &p);
 	else
-		return 0; /* a firewall may refuse ARP */
+		return; /* a firewall may refuse ARP */
 	if (err)
-		return 0; /* the entering door has it as unread */
+		return; /* the entering door has it as unread */
 
 	mark = skb->mark;
 	r.reason = reason;
@@ -454,37 +480,37 @@ int BPF_PROG(weir_refused, struct sk_buff *skb, void *location, int reason)
 		/* One of our rules: it says at which door it stands. */
 		r.rule = mark & MARK_RULE_MASK;
 		if (mark & MARK_LEAVING) {
-			i = interface_at(ns, ifindex);
-			if (!i)
-				i = routed_to(ns, route_of(skb));
-			if (!i)
-				i = interface_with(ns, &p, true);
+			i = place_of(ns, dev->ifindex);
+			if (!i.index)
+				i = routed_to(ns, skb);
+			if (!i.index)
+				i = place_with(ns, &p, true);
 		} else {
 			r.door = ENTERING;
-			i = interface_at(ns, skb->skb_iif);
-			if (!i)
-				i = interface_with(ns, &p, false);
+			i = place_of(ns, skb->skb_iif);
+			if (!i.index)
+				i = place_with(ns, &p, false);
 		}
 	} else {
 		/* Somebody else's rule: the interface that the packet was bound
 		 * for, if there is one, else the one that it came from. */
-		i = routed_to(ns, route_of(skb));
-		if (!i)
-			i = interface_with(ns, &p, true);
-		if (!i) {
+		i = routed_to(ns, skb);
+		if (!i.index)
+			i = place_with(ns, &p, true);
+		if (!i.index) {
 			r.door = ENTERING;
-			i = interface_at(ns, skb->skb_iif);
+			i = place_of(ns, skb->skb_iif);
 		}
 	}
-	if (!i)
-		return 0;
-	r.iface = i->index;
-	r.gone = i->gone;
+	if (!i.index)
+		return;
+	r.iface = i.index;
+	r.gone = i.gone;
 	if (r.door == ENTERING)
 		untranslate(&p, skb->_nfct);
 
 	l3 = skb->len - (network - (__u32)(skb->data - head));
-	shared = bpf_rdonly_cast(head + skb->end, bpf_core_type_id_kernel(struct skb_shared_info));
+	shared = AS(struct skb_shared_info, head + skb->end);
 	gso_size = shared->gso_size;
 	gso_segs = shared->gso_segs;
 	list = shared->frag_list;
@@ -502,9 +528,17 @@ int BPF_PROG(weir_refused, struct sk_buff *skb, void *location, int reason)
 		bpf_loop(MAX_FRAGMENTS, one_fragment, &f, 0);
 		bytes = l3 - f.bytes + (p.v6 ? 8 : 0);
 		refuse(&r, &p, skb->tc_index, 1, bytes);
-		return 0;
+		return;
 	}
 	wire(&p, l3, gso_size, gso_segs, &packets, &bytes);
 	refuse(&r, &p, skb->tc_index, packets, bytes);
+}
+
+/* Every packet that anything in the kernel drops comes by here. */
+SEC("tp_btf/kfree_skb")
+int BPF_PROG(weir_refused, struct sk_buff *skb, void *location, int reason)
+{
+	if ((__u32)reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NETFILTER_DROP))
+		refused(skb, reason);
 	return 0;
 }

@@ -157,7 +157,7 @@ struct front {
 	struct device device;
 	__u16 index; /* 0: nobody */
 	__u8 l2;
-	__u8 pad;
+	__u8 gone;
 };
 
 static __always_inline __u32 front_of(__u32 netns, __u32 ifindex)

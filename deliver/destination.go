@@ -29,8 +29,9 @@ type Begin struct {
 	// and the journal it is the seed of names that never meet.
 	Ordinal uint64
 	// Cut is nil; or the notes of the parts into which the same records were cut
-	// before a crash, in the order of Finish: then exactly these parts are made
-	// again, under the same names.
+	// before a crash, in the order of Finish. Who cuts by what a part takes in the
+	// end, such as by its compressed size, cuts at the same records and gives the
+	// same names. Whoever began the batch holds the parts against the notes.
 	Cut []Note
 }
 

@@ -7,7 +7,6 @@ import (
 	"unsafe"
 
 	"weir/deliver"
-	"weir/deliver/internal/cut"
 	"weir/deliver/internal/lines"
 	"weir/flowlog"
 )
@@ -27,7 +26,6 @@ const (
 // encoder is a batch: its text, and where each call begins.
 type encoder struct {
 	d     *Destination
-	cut   []deliver.Note
 	text  lines.Buffer
 	line  []byte // the record at hand
 	data  []byte // as the stream takes it
@@ -75,7 +73,7 @@ func (e *encoder) Finish() ([]deliver.Part, error) {
 		parts = append(parts, p)
 	}
 	e.parts, e.line, e.data = nil, nil, nil
-	return parts, cut.Same(e.cut, parts)
+	return parts, nil
 }
 
 // mark is what tells a record apart from others in a note: whose, and when.

@@ -32,7 +32,7 @@ func (d *Destination) Prompt() bool { return true }
 // Begin implements [deliver.Destination]. A batch that nothing was added to takes
 // no memory worth naming.
 func (d *Destination) Begin(b deliver.Begin) deliver.Encoder {
-	return &encoder{d: d, cut: b.Cut}
+	return &encoder{d: d}
 }
 
 // Parallel implements [deliver.Parallel]. With one call at a time, 2,000

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"weir/deliver"
+	"weir/deliver/internal/aws"
 )
 
 // AnswerError is what a service answered instead of doing what it was asked.
@@ -83,7 +84,7 @@ func retryAfter(h http.Header) time.Duration {
 }
 
 // judge tells what an answer means and what to do (Amazon S3 API Reference,
-// "Error responses").
+// "Error responses"). What codes of all services mean is in one table.
 func (b *remote) judge(a *AnswerError, h http.Header) (kind deliver.Kind, next string) {
 	switch a.Code {
 	case "NoSuchBucket":
@@ -93,20 +94,20 @@ func (b *remote) judge(a *AnswerError, h http.Header) (kind deliver.Kind, next s
 	case "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "ExpiredTokenException":
 		return deliver.Access, "renew the session's credentials"
 	case "RequestTimeTooSkewed":
-		return deliver.Unknown, "set this machine's clock: it is too far from the service's"
+		return deliver.Access, "set this machine's clock: it is too far from the service's"
 	case "PermanentRedirect", "TemporaryRedirect", "MovedPermanently", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
 		return deliver.Unknown, b.otherRegion(h)
 	case "AccessControlListNotSupported", "InvalidBucketAclWithObjectOwnership":
 		return deliver.Access, "the bucket takes no ACLs: leave the header x-amz-acl out"
-	case "SlowDown", "RequestLimitExceeded", "BandwidthLimitExceeded", "TooManyRequests", "TooManyRequestsException", "QuotaExceeded":
-		return deliver.Rate, "it is tried again later by itself"
+	case "QuotaExceeded":
+		return deliver.Rate, "make room, or raise the bucket's quota; delivery goes on by itself"
 	}
-	switch {
-	case strings.Contains(a.Code, "Throttl"), a.Status == http.StatusTooManyRequests:
+	switch known := aws.KindOf(a.Code); {
+	case known == deliver.Rate, strings.Contains(a.Code, "Throttl"), a.Status == http.StatusTooManyRequests, a.Status == http.StatusServiceUnavailable:
 		return deliver.Rate, "it is tried again later by itself"
 	case strings.HasPrefix(a.Code, "KMS."):
 		return deliver.Access, "check the KMS key and that its policy allows kms:GenerateDataKey to these credentials"
-	case a.Status == http.StatusForbidden, a.Status == http.StatusUnauthorized, a.Code == "AccessDenied", a.Code == "AllAccessDisabled":
+	case known == deliver.Access, a.Status == http.StatusForbidden, a.Status == http.StatusUnauthorized:
 		return deliver.Access, fmt.Sprintf("allow s3:PutObject, s3:PutObjectAcl and s3:ListBucket on %s to these credentials, in the bucket's policy or their own", b.name)
 	case a.Status == http.StatusNotFound:
 		return deliver.Access, fmt.Sprintf("check the bucket's name, %s, and the endpoint", b.name)

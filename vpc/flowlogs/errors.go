@@ -138,3 +138,8 @@ func NoDestination(bucket string) *DestinationError {
 func Undeliverable(bucket string) *DestinationError {
 	return &DestinationError{fmt.Sprintf("LogDestination %s is undeliverable", bucket)}
 }
+
+// NewError is an error that has travelled: made anew from its parts.
+func NewError(code Code, message, param, hint string) *Error {
+	return &Error{Code: code, Message: message, Param: param, hint: hint}
+}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"time"
 
-	"weir/vpc"
 	"weir/vpc/declare"
 )
 
@@ -26,10 +25,10 @@ type Config struct {
 
 // Change is what a changed file says.
 type Change struct {
-	// Topology is the new one. It is nil when the file cannot be used: the
-	// former one stays in force then, and Problems or Err say why.
-	Topology *vpc.Topology
-	Problems declare.Problems // with a topology, warnings only
+	// File is what it says. It is nil when it cannot be used: the former content
+	// stays in force then, and Problems or Err say why.
+	File     *declare.File
+	Problems declare.Problems // with a file, warnings only
 	Err      error            // the file cannot be read
 	Data     []byte           // what was read
 }
@@ -121,11 +120,11 @@ func (f *File) load(info fs.FileInfo) (Change, bool) {
 		return Change{}, false
 	}
 	f.hash, f.known = hash, true
-	t, problems := declare.Parse(data, f.cfg.Options)
+	file, problems := declare.ParseFile(data, f.cfg.Options)
 	if len(problems.Errors()) > 0 {
-		t = nil
+		file = nil
 	}
-	return Change{Topology: t, Problems: problems, Data: data}, true
+	return Change{File: file, Problems: problems, Data: data}, true
 }
 
 // Read reads a topology's file, as much of it as one may have.

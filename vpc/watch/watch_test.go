@@ -29,7 +29,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t, path: filepath.Join(t.TempDir(), "vpc.yaml"), looks: make(chan time.Time)}
 	r.write(first)
 	r.file = New(Config{Path: r.path, Looks: r.looks})
-	if c := r.file.Load(); c.Topology == nil || c.Err != nil || len(c.Problems) > 0 {
+	if c := r.file.Load(); c.File == nil || c.Err != nil || len(c.Problems) > 0 {
 		t.Fatalf("load: %+v", c)
 	}
 	return r
@@ -70,13 +70,13 @@ func TestChanges(t *testing.T) {
 		t.Fatalf("one look is not enough to know that writing is over: %+v", got)
 	}
 	got := r.look(2)
-	if len(got) != 1 || got[0].Topology == nil || got[0].Topology.VPCs[0].Name != "b" || string(got[0].Data) != second+"# longer\n" {
+	if len(got) != 1 || got[0].File == nil || got[0].File.Topology.VPCs[0].Name != "b" || string(got[0].Data) != second+"# longer\n" {
 		t.Fatalf("written in place: %+v", got)
 	}
 
 	r.write(wrong)
 	got = r.look(4)
-	if len(got) != 1 || got[0].Topology != nil || len(got[0].Problems.Errors()) == 0 {
+	if len(got) != 1 || got[0].File != nil || len(got[0].Problems.Errors()) == 0 {
 		t.Fatalf("an invalid file, told once: %+v", got)
 	}
 }
@@ -92,7 +92,7 @@ func TestReplacedByRename(t *testing.T) {
 	if err := errors.Join(os.WriteFile(next, []byte(second), 0o600), os.Chtimes(next, time.Time{}, info.ModTime()), os.Rename(next, r.path)); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.look(2); len(got) != 1 || got[0].Topology.VPCs[0].Name != "b" {
+	if got := r.look(2); len(got) != 1 || got[0].File.Topology.VPCs[0].Name != "b" {
 		t.Fatalf("%+v", got)
 	}
 }
@@ -123,7 +123,7 @@ func TestGone(t *testing.T) {
 		t.Fatalf("back with the content that is in force: %+v", got)
 	}
 	r.write(second + "#\n")
-	if got := r.look(2); len(got) != 1 || got[0].Topology == nil {
+	if got := r.look(2); len(got) != 1 || got[0].File == nil {
 		t.Fatalf("and then changed: %+v", got)
 	}
 }

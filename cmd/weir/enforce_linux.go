@@ -261,8 +261,9 @@ func (e *enforcer) ours(places []place) ([]place, error) {
 	}
 	var mine []place
 	for _, p := range places {
+		digest, _, _ := strings.Cut(p.seal, " ") // a part of the rules may be gone
 		switch {
-		case known[p.seal] || p.seal == sealOf(p.next):
+		case known[digest] || digest == sealOf(p.next):
 			mine = append(mine, p)
 		case p.next != nil:
 			return nil, &strangerError{p.namespace, "apply"}

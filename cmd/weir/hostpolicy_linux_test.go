@@ -154,7 +154,7 @@ func TestSwitchOverPutsBack(t *testing.T) {
 	ruleset := func(namespace, text string) *nft.Ruleset {
 		return &nft.Ruleset{Namespace: namespace, Table: nft.DefaultTable, Text: text}
 	}
-	former, next := "table inet weir {\n\tchain former {\n\t}\n}\n", "table inet weir {\n\tchain next {\n\t}\n}\n"
+	former, next := "table ip weir {\n\tchain former {\n\t}\n}\n", "table ip weir {\n\tchain next {\n\t}\n}\n"
 	ctx := context.Background()
 	a := &places[0]
 	a.former, a.next = ruleset(a.namespace, former), ruleset(a.namespace, next)

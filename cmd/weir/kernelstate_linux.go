@@ -67,6 +67,8 @@ func (s *kernelState) why() string {
 		return where + ": the rules are gone"
 	case s.Booked == "":
 		return where + ": there are rules that nobody wrote down"
+	case strings.HasPrefix(s.Found, s.Booked):
+		return where + ": a part of the rules is gone"
 	}
 	return where + ": the rules are those of another version"
 }

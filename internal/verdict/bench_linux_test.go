@@ -4,19 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	cilium "github.com/cilium/ebpf" //nolint:depguard // reads the kernel's own account of the programs
 	"golang.org/x/sys/unix"
 
-	"weir/capture/ebpf"
 	"weir/policy"
 	"weir/policy/nft"
 	"weir/vpc"
@@ -191,95 +186,4 @@ func median(v []float64) float64 {
 	v = slices.Clone(v)
 	slices.Sort(v)
 	return v[len(v)/2]
-}
-
-// BenchmarkFlood is what it costs to refuse and count a packet, beside one that
-// passes, with the capture on: packets per second of one core.
-func BenchmarkFlood(b *testing.B) {
-	needRoot(b)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	r := benchRig(b)
-	_ = unix.Close(r.socket)
-	r.must(r.farm.Do(func() (err error) {
-		r.socket, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-		return err
-	}))
-	passes := packet{Packet: policy.Packet{Src: netip.MustParseAddr("10.7.0.10"), Dst: netip.MustParseAddr("10.7.1.10"), Protocol: vpc.UDP, SrcPort: 4000, DstPort: 5000}}
-	refused := passes
-	refused.DstPort = 6000 // no group of the sender allows it
-	got := map[string][]float64{}
-	for range max(5, b.N) {
-		for _, on := range []bool{false, true} {
-			r.load(-1, 0, false)
-			r.load(1000, 500, false)
-			stop := func() {}
-			if on {
-				stop = r.count(b)
-			}
-			for name, p := range map[string]packet{"accepted": passes, "refused": refused} {
-				key := fmt.Sprintf("%s, capture %v", name, map[bool]string{false: "off", true: "on"}[on])
-				r.burst("eni-0", "eni-1", p)
-				got[key] = append(got[key], r.burst("eni-0", "eni-1", p))
-			}
-			stop()
-		}
-	}
-	for _, name := range []string{"accepted", "refused"} {
-		off, on := median(got[name+", capture off"]), median(got[name+", capture on"])
-		fmt.Printf("  %-9s %6.0f ns a packet without counting, %6.0f with (%+.0f); %4.2f million a second on one core\n", name, off, on, on-off, 1000/on)
-	}
-	r.load(1000, 500, false)
-	defer r.count(b)()
-	stats, err := cilium.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
-	r.must(err)
-	defer stats.Close()
-	for _, name := range []string{"accepted", "refused"} {
-		p := map[string]packet{"accepted": passes, "refused": refused}[name]
-		before := programTimes(b)
-		const packets = 3 * burstPackets
-		for range 3 {
-			r.burst("eni-0", "eni-1", p)
-		}
-		after := programTimes(b)
-		sum, parts := 0.0, ""
-		for _, program := range []string{"weir_entering", "weir_leaving", "weir_refused"} {
-			ns := float64(after[program]-before[program]) / float64(packets)
-			sum += ns
-			parts += fmt.Sprintf(", %s %.0f", program, ns)
-		}
-		fmt.Printf("  %-9s %6.0f ns a packet in the programs by the kernel's own clock%s\n", name, sum, parts)
-	}
-}
-
-// programTimes is how long the capture's programs have run, in ns, by name.
-func programTimes(b *testing.B) map[string]time.Duration {
-	b.Helper()
-	times := map[string]time.Duration{}
-	for id, err := cilium.ProgramGetNextID(0); err == nil; id, err = cilium.ProgramGetNextID(id) {
-		p, err := cilium.NewProgramFromID(id)
-		if err != nil {
-			continue // it is gone
-		}
-		if info, err := p.Info(); err == nil {
-			if stats, err := p.Stats(); err == nil {
-				times[info.Name] += stats.Runtime
-			}
-		}
-		_ = p.Close()
-	}
-	return times
-}
-
-// count captures at both interfaces until it is stopped.
-func (r *rig) count(b *testing.B) (stop func()) {
-	dir, err := os.MkdirTemp("", "weir-flood")
-	r.must(err)
-	c, err := ebpf.Open(ebpf.Config{RunDir: filepath.Join(dir, "run"), MaxFlows: 1 << 12})
-	r.must(err)
-	r.must(c.Watch([]vpc.Interface{*r.ends["eni-0"].Interface, *r.ends["eni-1"].Interface}))
-	return func() {
-		r.must(c.Close(false))
-		_ = os.RemoveAll(dir)
-	}
 }

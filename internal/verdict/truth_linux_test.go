@@ -233,7 +233,7 @@ func (x *truth) records() []string {
 	x.must(x.capture.Release())
 	format, err := flowlog.ParseFormat(truthFormat)
 	x.must(err)
-	agg := aggregate.New(aggregate.Config{Interval: time.Hour, Topology: known{x.topology.Index()}, Rules: ruleWords{x.policy}})
+	agg := aggregate.New(aggregate.Config{Interval: time.Hour, Topology: aggregate.Always(known{x.topology.Index()}), Rules: ruleWords{x.policy}})
 	lines := []string{}
 	emit := func(r *flowlog.Record) {
 		if r.LogStatus != flowlog.OK || !x.about(r) {

@@ -96,7 +96,7 @@ func (j *judge) compareCounters(before map[policy.Mark]uint64) {
 func (r *rig) counters() map[policy.Mark]uint64 {
 	r.t.Helper()
 	sum := map[policy.Mark]uint64{}
-	for _, family := range []string{"inet", "bridge"} {
+	for _, family := range []string{"ip", "ip6", "bridge"} {
 		var out []byte
 		r.must(r.router.Do(func() (err error) {
 			out, err = exec.Command(nftPath(), "-j", "list", "table", family, r.rulesets[0].Table).Output()

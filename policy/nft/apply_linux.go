@@ -8,8 +8,14 @@ import (
 	"strings"
 )
 
-// seal is the set whose comment says that a table is ours, and which version.
-const seal, ours = "seal", "weir policy "
+// seal is the set whose comment says that a table is ours, of which version, and
+// in which families that has tables: "weir policy 9f0c0e1d2b3a4c5d in ip ip6".
+const seal, ours, in = "seal", "weir policy ", " in "
+
+// families are those in which there can be a table of ours. Before IPv4 and IPv6
+// had tables of their own there was one of family inet, sealed without families:
+// the next transaction takes it away.
+var families = []string{"inet", "ip", "ip6", "bridge"}
 
 // Apply puts the ruleset into force, in one transaction: packets see the former
 // rules or these, never none or both. When it fails, the former stay; so they do
@@ -48,16 +54,17 @@ func (r *Ruleset) Check(ctx context.Context) error {
 }
 
 // script is the whole transaction, which replaces our tables of these families.
-func (r *Ruleset) script(families []string) string {
+func (r *Ruleset) script(former []string) string {
 	var b strings.Builder
-	b.WriteString(r.removal(families))
+	b.WriteString(r.removal(former))
 	b.WriteString(r.Text)
-	families = []string{"inet"}
+	families := []string{"ip", "ip6"}
 	if len(r.Bridges) > 0 {
 		families = append(families, "bridge")
 	}
+	words := ours + r.Digest() + in + strings.Join(families, " ")
 	for _, family := range families {
-		fmt.Fprintf(&b, "table %s %s {\n\tset %s {\n\t\ttype mark\n\t\tcomment \"%s%s\"\n\t}\n}\n", family, r.Table, seal, ours, r.Digest())
+		fmt.Fprintf(&b, "table %s %s {\n\tset %s {\n\t\ttype mark\n\t\tcomment \"%s\"\n\t}\n}\n", family, r.Table, seal, words)
 	}
 	return b.String()
 }
@@ -84,7 +91,8 @@ func (r *Ruleset) Remove(ctx context.Context) error {
 }
 
 // Applied is the digest of the ruleset that is in force, "" when there is none.
-// A table of the name that is not ours is an error.
+// When somebody has taken a part of it away, a space and words follow. A table of
+// the name that is not ours is an error.
 func (r *Ruleset) Applied(ctx context.Context) (digest string, err error) {
 	found, err := r.look(ctx)
 	return found.digest, err
@@ -93,35 +101,38 @@ func (r *Ruleset) Applied(ctx context.Context) (digest string, err error) {
 // found is what there is of tables with our name.
 type found struct {
 	families []string
-	digest   string
+	digest   string // as Applied has it
 }
 
 // look asks for the seals alone, by name: nft reads every rule there is to list
 // the tables or one table, which takes seconds where there are many.
 func (r *Ruleset) look(ctx context.Context) (f found, err error) {
-	for _, family := range []string{"inet", "bridge"} {
-		digest, err := r.sealOf(ctx, family)
+	words := ""
+	for _, family := range families {
+		sealed, err := r.sealOf(ctx, family)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil:
 			return found{}, r.fail("look at", err, "")
-		case digest == "":
+		case sealed == "":
 			there := fmt.Sprintf("table %s %s", family, r.Table)
 			return found{}, r.fail("look at", fmt.Errorf("there is a %s that Weir did not make", there),
 				"look at it with: nft list "+there+"; give Weir's another name, or remove it")
 		}
 		f.families = append(f.families, family)
-		if f.digest == "" {
-			f.digest = digest
-		}
+		words = sealed
+	}
+	digest, of, ok := strings.Cut(words, in)
+	if f.digest = digest; ok && of != strings.Join(f.families, " ") {
+		f.digest += " in part"
 	}
 	return f, nil
 }
 
-// sealOf is the digest in a table's seal, "" when the table has none. The error
-// is fs.ErrNotExist when there is no such table.
-func (r *Ruleset) sealOf(ctx context.Context, family string) (digest string, err error) {
+// sealOf is what a table's seal says, without the first words; "" when the table
+// has none. The error is fs.ErrNotExist when there is no such table.
+func (r *Ruleset) sealOf(ctx context.Context, family string) (words string, err error) {
 	var out struct {
 		Nftables []struct{ Set *struct{ Comment string } }
 	}
@@ -133,8 +144,8 @@ func (r *Ruleset) sealOf(ctx context.Context, family string) (digest string, err
 		if o.Set == nil {
 			continue
 		}
-		if digest, ok := strings.CutPrefix(o.Set.Comment, ours); ok {
-			return digest, nil
+		if words, ok := strings.CutPrefix(o.Set.Comment, ours); ok {
+			return words, nil
 		}
 	}
 	return "", err

@@ -60,7 +60,7 @@ func TestApplyAgainAndRemove(t *testing.T) {
 	if err := plain.Apply(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if out, _ := nftIn(ns, "list", "tables"); strings.TrimSpace(out) != "table inet weir" {
+	if out, _ := nftIn(ns, "list", "tables"); strings.TrimSpace(out) != "table ip weir\ntable ip6 weir" {
 		t.Errorf("tables: %q", out)
 	}
 	if err := r.Apply(ctx); err != nil {
@@ -180,7 +180,7 @@ func TestApplyWithoutPrivilege(t *testing.T) {
 
 // A table with our name that somebody else made is left alone.
 func TestForeignTableOfOurName(t *testing.T) {
-	for _, family := range []string{"inet", "bridge"} {
+	for _, family := range []string{"inet", "ip", "ip6", "bridge"} {
 		t.Run(family, func(t *testing.T) {
 			ns := namespace(t, "theirs")
 			bridgesOn(t, ns)
@@ -200,6 +200,69 @@ func TestForeignTableOfOurName(t *testing.T) {
 				t.Errorf("changed from\n%s\nto\n%s", before, after)
 			}
 		})
+	}
+}
+
+// The one table of the families ip and ip6 that there was before goes with the
+// first apply, and with remove.
+func TestTableOfAnEarlierWeir(t *testing.T) {
+	ns := namespace(t, "earlier")
+	bridgesOn(t, ns)
+	ctx := context.Background()
+	r := shopIn(t, ns)
+	earlier := func() {
+		t.Helper()
+		for _, family := range []string{"inet", "bridge"} {
+			script := "add table " + family + " weir; add chain " + family + ` weir c; add set ` + family + ` weir seal { type mark; comment "weir policy 0123456789abcdef"; }`
+			if out, err := nftIn(ns, script); err != nil {
+				t.Fatal(err, out)
+			}
+		}
+		if got := applied(t, r); got != "0123456789abcdef" {
+			t.Fatalf("applied %q, want the earlier one", got)
+		}
+	}
+	earlier()
+	if err := r.Apply(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := nftIn(ns, "list", "tables"); strings.TrimSpace(out) != "table ip weir\ntable ip6 weir\ntable bridge weir" {
+		t.Errorf("tables: %q", out)
+	}
+	if err := r.Remove(ctx); err != nil {
+		t.Fatal(err)
+	}
+	earlier()
+	if err := r.Remove(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := nftIn(ns, "list", "tables"); strings.TrimSpace(out) != "" {
+		t.Errorf("left behind: %q", out)
+	}
+}
+
+// Whoever takes one of our tables away is noticed, and what is left is still ours.
+func TestPartIsGone(t *testing.T) {
+	ns := namespace(t, "part")
+	bridgesOn(t, ns)
+	ctx := context.Background()
+	r := shopIn(t, ns)
+	for _, family := range []string{"ip", "ip6", "bridge"} {
+		if err := r.Apply(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := nftIn(ns, "delete", "table", family, "weir"); err != nil {
+			t.Fatal(err, out)
+		}
+		if got, want := applied(t, r), r.Digest()+" in part"; got != want {
+			t.Errorf("without %s: applied %q, want %q", family, got, want)
+		}
+	}
+	if err := r.Remove(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := applied(t, r); got != "" {
+		t.Errorf("after remove: applied %q", got)
 	}
 }
 
@@ -283,7 +346,7 @@ func TestOthersChangeTheirTables(t *testing.T) {
 	}
 	close(stop)
 	wg.Wait()
-	if out, _ := nftIn(ns, "list", "tables"); !strings.Contains(out, "table ip theirs") || !strings.Contains(out, "table inet weir") {
+	if out, _ := nftIn(ns, "list", "tables"); !strings.Contains(out, "table ip theirs") || !strings.Contains(out, "table ip weir") {
 		t.Errorf("tables: %s", out)
 	}
 }

@@ -27,7 +27,7 @@ func (r *Ruleset) checkHost() error {
 	return nil
 }
 
-// checkBridges looks whether switched packets pass the inet family at all.
+// checkBridges looks whether switched packets pass the families ip and ip6 at all.
 func (r *Ruleset) checkBridges() (next string, err error) {
 	if len(r.Bridges) == 0 {
 		return "", nil
@@ -51,8 +51,8 @@ func (r *Ruleset) checkBridges() (next string, err error) {
 }
 
 // checkPorts compares the bridges that the topology names with those that there
-// are: at a port, the inet family sees the bridge and not the device, and would
-// never meet a rule for it. A device that is not there may come yet.
+// are: at a port, ip and ip6 see the bridge and not the device, and would never
+// meet a rule for it. A device that is not there may come yet.
 func (r *Ruleset) checkPorts() (next string, err error) {
 	links, err := netlink.LinkList()
 	if err != nil {

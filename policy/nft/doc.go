@@ -5,13 +5,18 @@
 //	policy.Policy ─ Render ─▶ Ruleset ─ Apply ─▶ nft -f ─▶ kernel
 //
 // A packet is judged at the doors of its interface (docs/decisions/0002): where
-// it enters the host, in prerouting at -150, and where it leaves, in postrouting
-// at 150. Each door has two base chains, because a security group that allows a
-// packet leaves the rest to the network ACL, and the other way round: "accept"
-// in the first goes on with the second.
+// it enters the host, in prerouting around -150, and where it leaves, in
+// postrouting around 150. Each door has three stages, which are base chains
+// because a security group that allows a packet leaves the rest to the network
+// ACL, and the other way round: "accept" in one goes on with the next. A packet
+// into an instance meets the first two, one out of it the last two.
 //
-//	device ─ map ─▶ set of groups ─▶ known connection? ─▶ group, group … ─▶ exempt? ─▶ refuse
-//	device ─ map ─▶ subnet's border ─▶ inside the subnet? ─▶ ACL, exempt? ─▶ refuse
+//	ingress ACL  device ─ map ─▶ subnet's border ─▶ inside the subnet? ─▶ ACL ─▶ exempt? ─▶ refuse
+//	groups       known connection? ─▶ device ─ map ─▶ set of groups ─▶ group, group … ─▶ exempt? ─▶ refuse
+//	egress ACL   as the first
+//
+// IPv4 and IPv6 have a table each; a third one, of the bridge family, is for what
+// leaves through bridge ports. One transaction replaces them all.
 //
 // Maps lead from a device to its chains, and interfaces share the chains of
 // their groups and subnets: what a packet costs does not grow with their number.

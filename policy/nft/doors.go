@@ -7,26 +7,40 @@ import (
 	"weir/policy"
 )
 
-// Priorities of the base chains, by stage.
-var (
-	enteringPriority = [2]int{-150, -149} // after conntrack (-200), before destination NAT (-100)
-	leavingPriority  = [2]int{150, 151}   // after source NAT (100)
+// stage is one of the base chains of a door, each with its own hook: "accept"
+// ends a base chain, and the next one goes on.
+type stage int
+
+// The stages, in the order in which both doors have them: into an instance the
+// ACL comes before the groups, out of it behind them.
+const (
+	ingressACL stage = iota
+	groups
+	egressACL
+	stages // how many
+)
+
+func (s stage) String() string { return [stages]string{"ingress_acl", "groups", "egress_acl"}[s] }
+
+// name is the base chain's.
+func (s stage) name(d policy.Door) string { return doorName(d) + "_" + s.String() }
+
+// Priorities of the first stages; those of the others follow.
+const (
+	enteringPriority = -151 // after conntrack (-200), before destination NAT (-100)
+	leavingPriority  = 149  // after source NAT (100)
 )
 
 // write writes the table: its sets, maps and base chains, then the others.
 func (t *table) write(b *strings.Builder) {
-	family := "inet"
-	if t.bridge {
-		family = "bridge"
-	}
-	fmt.Fprintf(b, "table %s %s {", family, t.name)
+	fmt.Fprintf(b, "table %s %s {", t.family, t.name)
 	b.WriteString(t.sets.String())
 	if t.bridge {
 		t.writePortMarks(b)
 		t.writeJudged(b)
 	}
 	for _, door := range []policy.Door{policy.Entering, policy.Leaving} {
-		for stage := range 2 {
+		for stage := range stages {
 			t.writeDoor(b, door, stage)
 		}
 	}
@@ -41,27 +55,24 @@ func (t *table) write(b *strings.Builder) {
 
 // writeDoor writes a base chain and the map that leads from it to the
 // interfaces' chains, so that its cost does not grow with their number.
-func (t *table) writeDoor(b *strings.Builder, door policy.Door, stage int) {
-	name := fmt.Sprintf("%s_%d", doorName(door), stage+1)
+func (t *table) writeDoor(b *strings.Builder, door policy.Door, stage stage) {
+	name := stage.name(door)
 	devices := t.doors[door][stage]
-	assemble := !t.bridge && !t.tracks && door == policy.Entering && stage == 0
+	assemble := door == policy.Entering && stage == groups && !t.tracks()
 	if len(devices) == 0 && !assemble {
 		return
 	}
 	if len(devices) > 0 {
 		writeMap(b, name+"_devices", "ifname", "verdict", devices)
 	}
-	if !t.bridge && door == policy.Entering && len(t.r.bridges) > 0 {
-		if len(t.ports[stage]) > 0 {
-			writeMap(b, name+"_ports", "mark", "verdict", t.ports[stage])
-		}
+	if door == policy.Entering && len(t.ports[stage]) > 0 {
 		t.writeFromBridge(b, stage)
 	}
-	hook, key, priority := "prerouting", "iifname", enteringPriority[stage]
+	hook, key, priority := "prerouting", "iifname", enteringPriority
 	if door == policy.Leaving {
-		hook, key, priority = "postrouting", "oifname", leavingPriority[stage]
+		hook, key, priority = "postrouting", "oifname", leavingPriority
 	}
-	fmt.Fprintf(b, "\n\tchain %s {\n\t\ttype filter hook %s priority %d; policy accept;\n", name, hook, priority)
+	fmt.Fprintf(b, "\n\tchain %s {\n\t\ttype filter hook %s priority %d; policy accept;\n", name, hook, priority+int(stage))
 	if assemble {
 		// Asking for the state brings connection tracking into the namespace,
 		// and that puts fragments together: later ones have no ports to judge.
@@ -71,10 +82,19 @@ func (t *table) writeDoor(b *strings.Builder, door policy.Door, stage int) {
 		key = "meta protocol { ip, ip6 } " + key // ARP is not judged
 		fmt.Fprintf(b, "\t\tmeta mark & %#x == %#x jump routed\n", passageMask|passageRouted, passageMagic|passageRouted)
 	}
+	if stage == groups && len(devices) > 0 {
+		fmt.Fprintf(b, "\t\t%s accept # before all else: most packets are of a known connection\n", t.tracked())
+	}
 	if len(devices) > 0 {
 		fmt.Fprintf(b, "\t\t%s vmap @%s_devices\n", key, name)
 	}
 	b.WriteString("\t}\n")
+}
+
+// tracks reports whether something asks for the state of connections, or the
+// table cannot.
+func (t *table) tracks() bool {
+	return t.bridge || len(t.r.bridges) > 0 || len(t.doors[policy.Entering][groups])+len(t.doors[policy.Leaving][groups]) > 0
 }
 
 // writeMap writes a map. Its elements end with a comma and a comment.

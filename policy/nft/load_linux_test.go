@@ -76,7 +76,7 @@ func TestEveryScriptLoads(t *testing.T) {
 			t.Fatalf("seeds %d to %d: %v", first, first+perTransaction-1, err)
 		}
 	}
-	if out, err := nftIn(ns, "list", "tables"); err != nil || strings.Count(out, "table inet") != perTransaction {
+	if out, err := nftIn(ns, "list", "tables"); err != nil || strings.Count(out, "table ip weir") != perTransaction {
 		t.Errorf("%v, tables:\n%s", err, out)
 	}
 }

@@ -41,7 +41,7 @@ func (t *table) allow(rules []policy.Match, d policy.Direction) []string {
 	var lines []*line
 	byPeer := map[key]*line{}
 	for _, b := range byTraffic(rules) {
-		for _, is6 := range []bool{false, true} {
+		for _, is6 := range t.is6 {
 			for _, peer := range t.conditions(b, d, is6) {
 				l := &line{peer: peer, traffic: b.traffic, is6: is6}
 				if tr := b.traffic; tr.HasPorts() && !allPorts(tr) {
@@ -101,7 +101,7 @@ func (t *table) conditions(p *peers, d policy.Direction, is6 bool) []string {
 	}
 	var out []string
 	if len(nets) > 0 {
-		out = append(out, oneOf(nets, d, is6))
+		out = append(out, t.oneOf(nets, d, is6))
 		if slices.ContainsFunc(nets, func(c netip.Prefix) bool { return c.Bits() == 0 }) {
 			return out // everything else is in it
 		}

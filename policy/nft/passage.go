@@ -8,22 +8,22 @@ import (
 )
 
 // The passage mark: what a packet carries while it passes a bridge with ports
-// of ours. The bridge family has no connection tracking, and the inet family
-// sees the bridge and not its port: the mark brings the one what the other
-// knows. No packet leaves a port or a card with it.
+// of ours. The bridge family has no connection tracking, and the families ip and
+// ip6 see the bridge and not its port: the mark brings the one what the other
+// knows. No packet leaves a port or a card with it. Below, ip stands for both.
 //
 //	31      28 27      26     25                16 15          0
 //	┌─────────┬───────┬──────┬────┬────────────────┬────────────┐
 //	│ 1 0 1 0 │tracked│routed│done│       0        │   port     │
 //	└─────────┴───────┴──────┴────┴────────────────┴────────────┘
 //
-//	switched  bridge -300: port ▸ inet -150: tracked; judged by port ▸ -148: port off
-//	          ▸ bridge 150: judged by device ▸ 152: done ▸ inet 152: off
-//	routed in bridge -300 … inet -148 as above ▸ inet 152: off
-//	routed to a bridge    inet 150: judged by address ▸ 152: routed, port
-//	          ▸ bridge 150: passes, if that is the port ▸ 152: off
+//	switched  bridge -300: port ▸ ip -152: tracked ▸ -151: judged by port ▸ -148: port off
+//	          ▸ bridge 149: judged by device ▸ 152: done ▸ ip 152: off
+//	routed in bridge -300 … ip -148 as above ▸ ip 152: off
+//	routed to a bridge    ip 149: judged by address ▸ 152: routed, port
+//	          ▸ bridge 149: passes, if that is the port ▸ 152: off
 //
-// What is routed to a bridge is judged in inet postrouting, where the device is
+// What is routed to a bridge is judged in ip postrouting, where the device is
 // the bridge and the port is told by the destination address. The bridge's own
 // hook is too late for it: there conntrack has confirmed the connection, so that
 // a refused packet would open the way for an answer, and datagrams are in pieces
@@ -49,26 +49,28 @@ type bridge struct {
 	ports []*policy.Interface
 }
 
-// writeFromBridge writes the chain that packets from all bridges go through.
-func (t *table) writeFromBridge(b *strings.Builder, stage int) {
-	fmt.Fprintf(b, "\n\tchain from_bridge_%d { # the mark holds the port's number, see the bridge's table\n", stage+1)
-	if stage == 0 {
-		fmt.Fprintf(b, "\t\tmeta mark & %#x != %#x meta mark set %#x\n", passageMask, passageMagic, passageMagic|otherPort)
-		fmt.Fprintf(b, "\t\tct state established,related meta mark set meta mark | %#x\n", passageTracked)
-	}
-	if len(t.ports[stage]) > 0 {
-		fmt.Fprintf(b, "\t\tmeta mark & %#x vmap @entering_%d_ports\n", passagePort, stage+1)
-	}
-	b.WriteString("\t}\n")
+// writeFromBridge writes a stage's map and chain for packets from all bridges.
+func (t *table) writeFromBridge(b *strings.Builder, stage stage) {
+	name := stage.name(policy.Entering)
+	writeMap(b, name+"_ports", "mark", "verdict", t.ports[stage])
+	fmt.Fprintf(b, "\n\tchain %s_from_bridge { # the mark holds the port's number, see the bridge's table\n\t\tmeta mark & %#x vmap @%s_ports\n\t}\n", name, passagePort, name)
 }
 
-// writePassage writes the chains that tidy the mark up behind the doors.
+// writePassage writes the chains that complete the mark before the doors and
+// tidy it up behind them.
 func (t *table) writePassage(b *strings.Builder) {
 	var quoted []string
 	for _, bridge := range t.r.bridges {
 		quoted = append(quoted, device(bridge.name))
 	}
 	fmt.Fprintf(b, `
+	chain from_bridge { # with the port in the mark, see the bridge's table, or of another port
+		type filter hook prerouting priority %d; policy accept;
+		iifname != %s accept
+		meta mark & %#x != %#x meta mark set %#x
+		ct state established,related meta mark set meta mark | %#x
+	}
+
 	chain entered { # the port is not asked for any more
 		type filter hook prerouting priority %d; policy accept;
 		iifname %s meta mark set meta mark & %#x
@@ -77,8 +79,9 @@ func (t *table) writePassage(b *strings.Builder) {
 	chain left { # the mark goes, or says what the bridge has to know
 		type filter hook postrouting priority %d; policy accept;
 		meta mark & %#x == %#x meta mark set 0 accept # switched, and judged at its port
-`, enteringPriority[1]+1, set(quoted), passageFlags,
-		leavingPriority[1]+1, passageMask|passageDone, passageMagic|passageDone)
+`, enteringPriority-1, set(quoted), passageMask, passageMagic, passageMagic|otherPort, passageTracked,
+		enteringPriority+int(stages), set(quoted), passageFlags,
+		leavingPriority+int(stages), passageMask|passageDone, passageMagic|passageDone)
 	for n, bridge := range t.r.bridges {
 		fmt.Fprintf(b, "\t\toifname %s goto %s\n", quoted[n], t.r.names.of("through "+bridge.name, "through_"+bridge.name))
 	}
@@ -92,7 +95,7 @@ func (t *table) through(b *bridge) {
 	c := t.chain()
 	fmt.Fprintf(c, "\n\tchain %s { # routed to the bridge\n\t\tmeta mark set %#x\n\t\tct state established,related meta mark set %#x\n",
 		name, passageMagic|passageRouted, passageMagic|passageRouted|passageTracked)
-	for _, is6 := range []bool{false, true} {
+	for _, is6 := range t.is6 {
 		var elements []string
 		for _, i := range b.ports {
 			for _, a := range routed(i, is6) {
@@ -128,7 +131,7 @@ func (t *table) writeJudged(b *strings.Builder) {
 }
 
 // writePortMarks writes the chains of the bridge family that mark what comes in
-// through a port with its number, before the inet family sees it, and tidy up.
+// through a port with its number, before the families ip and ip6 see it, and tidy up.
 func (t *table) writePortMarks(b *strings.Builder) {
 	b.WriteString("\n\tmap ports {\n\t\ttype ifname : mark\n\t\telements = {\n")
 	for _, i := range t.r.interfaces {
@@ -149,5 +152,5 @@ func (t *table) writePortMarks(b *strings.Builder) {
 		meta mark & %#x == %#x meta mark set 0 accept # routed
 		meta mark & %#x == %#x meta mark set meta mark | %#x
 	}
-`, leavingPriority[1]+1, passageMask|passageRouted, passageMagic|passageRouted, passageMask, passageMagic, passageDone)
+`, leavingPriority+int(stages), passageMask|passageRouted, passageMagic|passageRouted, passageMask, passageMagic, passageDone)
 }

@@ -16,27 +16,31 @@ type renderer struct {
 	ports      map[*policy.Interface]int // numbers of bridge ports, from 1
 	names      *names
 	groups     map[string]string // names of groups that interfaces have, by id
-	inet       table
-	bridge     table
+	ip         [2]*table         // IPv4 and IPv6
+	bridge     *table
 }
 
-// table is the sets, maps and chains of one family.
+// table is the sets, maps and chains of one family. IPv4 and IPv6 have a table
+// each: in a common one (inet) every rule asks for the packet's family first,
+// and each packet passes the rules about the other one.
 type table struct {
 	r      *renderer
+	family string
 	name   string
-	bridge bool
+	is6    []bool          // what it judges: false IPv4, true IPv6
+	bridge bool            // it judges both
 	done   map[string]bool // chains and sets that are written
-	tracks bool            // some rule asks for the state of the connection
 	sets   strings.Builder
-	chains []*strings.Builder // callers before what they call
-	doors  [2][2][]string     // by policy.Door and stage: elements of the map of devices
-	ports  [2][]string        // by stage: elements of the map of port numbers
+	chains []*strings.Builder  // callers before what they call
+	doors  [2][stages][]string // by policy.Door: elements of the map of devices
+	ports  [stages][]string    // elements of the map of port numbers
 }
 
 func newRenderer(name string, interfaces []*policy.Interface) (*renderer, error) {
 	r := &renderer{interfaces: interfaces, ports: map[*policy.Interface]int{}, names: newNames(), groups: map[string]string{}}
-	r.inet = table{r: r, name: name, done: map[string]bool{}}
-	r.bridge = table{r: r, name: name, bridge: true, done: map[string]bool{}}
+	r.ip[0] = &table{r: r, family: "ip", name: name, is6: []bool{false}, done: map[string]bool{}}
+	r.ip[1] = &table{r: r, family: "ip6", name: name, is6: []bool{true}, done: map[string]bool{}}
+	r.bridge = &table{r: r, family: "bridge", name: name, is6: []bool{false, true}, bridge: true, done: map[string]bool{}}
 	for _, i := range interfaces {
 		if i.Groups != nil {
 			for _, g := range i.Groups.Groups {
@@ -67,40 +71,52 @@ func (r *renderer) script() string {
 		}
 	}
 	for _, b := range r.bridges {
-		r.throughBridge(b)
+		for _, t := range r.ip {
+			t.throughBridge(b)
+		}
 	}
 	var b strings.Builder
 	b.WriteString(legend)
-	r.inet.write(&b)
-	if len(r.bridges) > 0 {
+	for _, t := range r.tables() {
 		b.WriteString("\n")
-		r.bridge.write(&b)
+		t.write(&b)
 	}
 	return b.String()
 }
 
-const legend = `# Security groups and network ACLs, as Weir renders them. To follow a packet: its
-# device in the map of the door that it passes (entering: from the wire, leaving:
-# to the wire), stage 1, then stage 2. In a chain the first line that matches
-# decides: accept ends the stage, drop the packet. The end of a group's or the
-# exempt chain goes back to the caller. The mark of a drop holds the rule's id.
+// tables are those of the script.
+func (r *renderer) tables() []*table {
+	if len(r.bridges) == 0 {
+		return r.ip[:]
+	}
+	return append(r.ip[:], r.bridge)
+}
+
+const legend = `# Security groups and network ACLs, as Weir renders them. To follow a packet: the
+# table of its family, and there its device in the maps of the door that it passes
+# (entering: from the wire, leaving: to the wire), in the order of the stages. In a
+# chain the first line that matches decides: accept ends the stage, drop the
+# packet. The end of a group's or the exempt chain goes back to the caller. The
+# mark of a drop holds the rule's id.
 `
 
 // direction writes the chains of one interface and direction, and names them in
 // the maps of its door.
 func (r *renderer) direction(i *policy.Interface, d policy.Direction) {
 	door := d.Door(i.Side)
-	t := &r.inet
+	tables := r.ip[:]
 	if i.Bridge != "" && door == policy.Leaving {
-		t = &r.bridge
+		tables = []*table{r.bridge}
 	}
-	for n, chain := range t.stages(i, d, door) {
-		switch {
-		case chain == "":
-		case i.Bridge != "" && door == policy.Entering:
-			t.ports[n] = append(t.ports[n], fmt.Sprintf("%#x : jump %s, # %s %s", r.ports[i], chain, i.Device.Name, label(i.Name, i.ID)))
-		default:
-			t.doors[door][n] = append(t.doors[door][n], fmt.Sprintf("%s : jump %s, # %s", device(i.Device.Name), chain, label(i.Name, i.ID)))
+	for _, t := range tables {
+		for n, chain := range t.stages(i, d, door) {
+			switch {
+			case chain == "":
+			case i.Bridge != "" && door == policy.Entering:
+				t.ports[n] = append(t.ports[n], fmt.Sprintf("%#x : jump %s, # %s %s", r.ports[i], chain, i.Device.Name, label(i.Name, i.ID)))
+			default:
+				t.doors[door][n] = append(t.doors[door][n], fmt.Sprintf("%s : jump %s, # %s", device(i.Device.Name), chain, label(i.Name, i.ID)))
+			}
 		}
 	}
 }
@@ -112,30 +128,28 @@ func (t *table) chain() *strings.Builder {
 	return b
 }
 
-// stages are the chains of an interface and direction, in the order of the
-// door: on its way out a packet meets the groups first, on its way in the ACL.
-// An empty one refuses nothing.
-func (t *table) stages(i *policy.Interface, d policy.Direction, door policy.Door) (chains [2]string) {
-	groups, acl := 0, 1
+// stages are the chains of an interface and direction. An empty one refuses
+// nothing.
+func (t *table) stages(i *policy.Interface, d policy.Direction, door policy.Door) (chains [stages]string) {
+	acl := egressACL
 	if d == policy.Ingress {
-		groups, acl = 1, 0
+		acl = ingressACL
 	}
-	if i.Groups != nil && !i.Groups.Open(d) {
+	if i.Groups != nil && !t.groupsOpen(i.Groups, d) {
 		chains[groups] = t.groupSet(i.Groups, d, door)
 	}
-	if i.ACL != nil && !i.ACL.Open(d) {
+	if i.ACL != nil && !t.open(i.ACL.Rules[d]) {
 		chains[acl] = t.border(i, d, door)
 	}
 	return chains
 }
 
 // throughBridge leads what enters and leaves through a bridge to its ports.
-func (r *renderer) throughBridge(b *bridge) {
-	t := &r.inet
-	for stage := range 2 {
-		if stage == 0 || len(t.ports[stage]) > 0 {
+func (t *table) throughBridge(b *bridge) {
+	for stage := range stages {
+		if len(t.ports[stage]) > 0 {
 			t.doors[policy.Entering][stage] = append(t.doors[policy.Entering][stage],
-				fmt.Sprintf("%s : jump from_bridge_%d, # a bridge", device(b.name), stage+1))
+				fmt.Sprintf("%s : jump %s_from_bridge, # a bridge", device(b.name), stage.name(policy.Entering)))
 		}
 		if chain := t.toBridge(b, stage); chain != "" {
 			t.doors[policy.Leaving][stage] = append(t.doors[policy.Leaving][stage],
@@ -143,17 +157,16 @@ func (r *renderer) throughBridge(b *bridge) {
 		}
 	}
 	t.through(b)
-	t.tracks = true
 }
 
 // toBridge is the chain that judges what is routed to a bridge, by the address
 // of the port's instance; see passage.go.
-func (t *table) toBridge(b *bridge, stage int) string {
-	name := t.r.names.of(fmt.Sprint("to bridge ", b.name, stage), fmt.Sprintf("to_%s_%d", b.name, stage+1))
+func (t *table) toBridge(b *bridge, stage stage) string {
+	name := t.r.names.of("to bridge "+b.name+stage.String(), "to_"+b.name+"_"+stage.String())
 	var lines strings.Builder
 	fmt.Fprintf(&lines, "\t\tmeta mark & %#x == %#x accept # switched, and judged at its port\n", passageMask|passageDone, passageMagic|passageDone)
 	some := false
-	for _, is6 := range []bool{false, true} {
+	for _, is6 := range t.is6 {
 		var elements []string
 		for _, i := range b.ports {
 			at := routed(i, is6)

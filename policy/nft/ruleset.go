@@ -10,8 +10,8 @@ import (
 	"weir/policy"
 )
 
-// DefaultTable is the name of the tables, one of family inet and, where there
-// are bridge ports, one of family bridge.
+// DefaultTable is the name of the tables: one of family ip, one of ip6 and, where
+// there are bridge ports, one of bridge.
 const DefaultTable = "weir"
 
 // Options say how to render.

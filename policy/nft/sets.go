@@ -39,11 +39,15 @@ func addressType(is6 bool) string {
 }
 
 // oneOf is the condition that the other end lies in one of the networks, all of
-// one family. Of a network that is everything the family is left.
-func oneOf(nets []netip.Prefix, d policy.Direction, is6 bool) string {
+// one family. Of a network that is everything the family is left, or nothing
+// where the table has one family.
+func (t *table) oneOf(nets []netip.Prefix, d policy.Direction, is6 bool) string {
 	nets = widest(nets)
-	if nets[0].Bits() == 0 {
+	switch everything := nets[0].Bits() == 0; {
+	case everything && t.bridge:
 		return "meta protocol " + protocol(is6)
+	case everything:
+		return ""
 	}
 	words := make([]string, len(nets))
 	for i, n := range nets {

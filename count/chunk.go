@@ -53,8 +53,8 @@ func AppendChunk(dst []byte, h Chunk, limit int, flows []Flow) (b []byte, taken 
 // AppendChunkOf is AppendChunk for n flows that lie anywhere.
 func AppendChunkOf(dst []byte, h Chunk, limit, n int, flow func(i int) *Flow) (b []byte, taken int) {
 	from := len(dst)
-	b = append(dst, chunkLetter, version)
-	b = binary.LittleEndian.AppendUint64(b, h.Attempt)
+	dst = append(dst, chunkLetter, version)
+	b = binary.LittleEndian.AppendUint64(dst, h.Attempt)
 	b = binary.AppendUvarint(b, uint64(h.Ordinal))
 	b = binary.AppendVarint(b, h.Start)
 	// The number of flows is known at the end and takes four bytes in any case:

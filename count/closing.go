@@ -73,8 +73,7 @@ func AppendClosing(dst []byte, m *Closing) ([]byte, error) {
 		vpcs.add(m.Interfaces[i].VPCID)
 		subnets.add(m.Interfaces[i].SubnetID)
 	}
-	b := append(dst, closingLetter, version)
-	b = binary.LittleEndian.AppendUint64(b, m.Attempt)
+	b := binary.LittleEndian.AppendUint64(append(dst, closingLetter, version), m.Attempt)
 	b = binary.AppendUvarint(b, m.First)
 	b = binary.AppendUvarint(b, uint64(m.Chunks))
 	b = appendText(b, m.Host)

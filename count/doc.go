@@ -2,7 +2,9 @@
 // aggregation reads it.
 //
 //	kernel map ─ one epoch ─▶ Swap{interfaces, losses, []Flow} ─▶ aggregate
+//	                          ⇅ chunks, [Closing]
 //
-// A [Swap] is everything the kernel counted between two hand-overs. Nothing
-// here does I/O.
+// A [Swap] is everything the kernel counted between two hand-overs. The journal
+// keeps it as chunks and a closing message, whose bytes are made here and described
+// in docs/journal.md. Nothing here does I/O.
 package count

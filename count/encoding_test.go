@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -219,8 +220,7 @@ func TestWrongMessages(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
-		var f *FormatError
-		if !errors.As(err, &f) {
+		if _, ok := errors.AsType[*FormatError](err); !ok {
 			t.Errorf("%s: %T is no FormatError", tt.name, err)
 		}
 	}
@@ -450,4 +450,43 @@ func BenchmarkClosing(b *testing.B) {
 			}
 		}
 	})
+}
+
+// The examples of docs/journal.md: what is on disk today must be read tomorrow.
+func TestExamples(t *testing.T) {
+	flow := Flow{
+		Key: Key{
+			Src: [16]byte{10: 0xff, 11: 0xff, 12: 10, 13: 0, 14: 0, 15: 1}, Dst: [16]byte{10: 0xff, 11: 0xff, 12: 10, 13: 0, 14: 1, 15: 2},
+			SrcPort: 49152, DstPort: 443, Protocol: 6, Door: policy.Leaving, Interface: 3,
+		},
+		Seen:    Tally{Packets: 10, Bytes: 1500, First: 1795262405250, Last: 1795262406250, Flags: 19},
+		Refused: Tally{Packets: 1, Bytes: 60, First: 1795262405000, Last: 1795262405000, Flags: 2},
+		Rule:    17, Reason: 6,
+	}
+	chunk, _ := AppendChunk(nil, Chunk{Attempt: 0x1122334455667788, Start: 1795262400000}, MaxChunk, []Flow{flow})
+	closing, err := AppendClosing(nil, &Closing{
+		Host: "h", Attempt: 0x1122334455667788, First: 41, Chunks: 1, Source: "b1", Epoch: 7, Topology: "v1",
+		Start: time.Unix(1795262400, 0).UTC(), End: time.Unix(1795262410, 0).UTC(), Reasons: map[uint16]string{6: "NETFILTER_DROP"},
+		Interfaces: []Closed{{
+			Watched: Watched{Index: 3, ID: "eni-1", VPCID: "vpc-1", SubnetID: "subnet-1", Active: true, Loss: Loss{FullPackets: 2, FullBytes: 120}},
+			Chunks:  1, Flows: 1, Packets: 11, Bytes: 1560,
+		}},
+		Absent: []Absent{{ID: "eni-2", Last: 1795262000}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../docs/journal.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{"chunk": chunk, "closing message": closing} {
+		var lines []string
+		for line := range slices.Chunk(b, 24) {
+			lines = append(lines, fmt.Sprintf("% x", line))
+		}
+		if text := strings.Join(lines, "\n"); !bytes.Contains(page, []byte(text)) {
+			t.Errorf("docs/journal.md has another example of a %s than:\n%s", name, text)
+		}
+	}
 }

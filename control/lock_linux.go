@@ -51,13 +51,3 @@ func (d *DataDir) Close() error {
 	_ = os.Remove(Socket(d.path))
 	return d.lock.Close()
 }
-
-type dataDirError struct {
-	path string
-	err  error
-	hint string
-}
-
-func (e *dataDirError) Error() string { return fmt.Sprintf("data directory %s: %v", e.path, e.err) }
-func (e *dataDirError) Unwrap() error { return e.err }
-func (e *dataDirError) Hint() string  { return e.hint }

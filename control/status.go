@@ -1,12 +1,17 @@
 package control
 
-import "time"
+import (
+	"time"
+
+	"weir/vpc/flowlogs"
+)
 
 // Status is what a running Weir does, has done and has lost.
 type Status struct {
 	Process  Process   `json:"process"`
 	Capture  Capture   `json:"capture"`
-	Records  Records   `json:"records"`
+	Journal  Journal   `json:"journal"`
+	Records  []Records `json:"records"` // by the length of the interval
 	FlowLogs []FlowLog `json:"flow_logs"`
 	Lost     Lost      `json:"lost"`
 	Topology *Topology `json:"topology,omitempty"` // nil when no file describes it
@@ -41,6 +46,10 @@ type Process struct {
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
 	Data    string    `json:"data"`
+	// AccountID and Region own what has no owner of its own: of a log group or a
+	// delivery stream that a request names without an ARN.
+	AccountID string `json:"account_id"`
+	Region    string `json:"region"`
 }
 
 // Capture is the kernel's side.
@@ -90,7 +99,7 @@ type Loss struct {
 	JournalBytes   uint64 `json:"journal_bytes"`
 }
 
-// Records is the aggregation.
+// Records is the aggregation, of one interval length.
 type Records struct {
 	Interval time.Duration `json:"interval_nanoseconds"`
 	Open     int           `json:"open_flows"`
@@ -99,25 +108,61 @@ type Records struct {
 	SkipData uint64        `json:"skipdata"`
 }
 
-// FlowLog is one flow log's delivery.
+// Journal is where counts are until they are delivered.
+type Journal struct {
+	Place    string        `json:"place"` // the embedded server's directory, or the URL of another
+	Swaps    uint64        `json:"swaps"` // stored since the start, and their flows
+	Flows    uint64        `json:"flows"`
+	Bytes    uint64        `json:"bytes"`  // stored since the start
+	Stored   uint64        `json:"stored"` // bytes on disk now
+	MaxBytes uint64        `json:"max_bytes"`
+	Oldest   time.Time     `json:"oldest"` // of what is there; zero when nothing is
+	Append   time.Duration `json:"append_nanoseconds"`
+	Failures uint64        `json:"failures"`          // swaps that could not be stored at once
+	Repeated uint64        `json:"repeated"`          // swaps that came again after a crash, and were there
+	Damaged  uint64        `json:"damaged"`           // messages that cannot be read any more
+	Gaps     uint64        `json:"gaps"`              // swaps that are missing
+	Problem  string        `json:"problem,omitempty"` // why the last swap is not stored yet; the kernel keeps it
+	// GivenUp is what no flow log gets any more because the journal was full, of
+	// all flow logs together, since they were created.
+	GivenUp Skipped `json:"given_up"`
+}
+
+// Skipped is what a flow log says SKIPDATA for.
+type Skipped struct {
+	Swaps   uint64 `json:"swaps"`
+	Packets uint64 `json:"packets"`
+	Bytes   uint64 `json:"bytes"`
+}
+
+// FlowLog is a flow log and how its delivery goes. Figures are since it was
+// created.
 type FlowLog struct {
-	ID             string    `json:"flow_log_id"`
-	Destination    string    `json:"destination"`
-	Status         string    `json:"status"` // SUCCESS or FAILED, as DescribeFlowLogs has it
-	LastError      string    `json:"last_error,omitempty"`
-	LastDelivery   time.Time `json:"last_delivery"`
-	Objects        uint64    `json:"objects"`
-	Records        uint64    `json:"records"`
-	Bytes          uint64    `json:"bytes"`
-	Failures       uint64    `json:"failures"`
-	PendingRecords uint64    `json:"pending_records"`
-	PendingBytes   uint64    `json:"pending_bytes"`
-	LostRecords    uint64    `json:"lost_records"` // given up because too much was waiting
+	flowlogs.FlowLog
+	To           string        `json:"to"`                // the destination, for people
+	Status       string        `json:"status"`            // SUCCESS or FAILED: DeliverLogsStatus
+	Message      string        `json:"message,omitempty"` // AWS's, when it failed
+	Error        string        `json:"error,omitempty"`   // ours
+	Hint         string        `json:"hint,omitempty"`
+	FailedSince  time.Time     `json:"failed_since,omitzero"`
+	LastDelivery time.Time     `json:"last_delivery,omitzero"`
+	Delivered    time.Time     `json:"delivered_to,omitzero"` // end of the last interval that was delivered
+	Lag          time.Duration `json:"lag_nanoseconds"`       // since the oldest interval ended that is not delivered
+	Backlog      uint64        `json:"backlog"`               // messages of the journal that are not delivered
+	Waiting      int64         `json:"waiting_records"`       // encoded, and not delivered
+	Held         int64         `json:"held_bytes"`            // the memory of those
+	Records      uint64        `json:"records"`
+	Bytes        uint64        `json:"bytes"` // as they lie or travel there: compressed
+	Parts        uint64        `json:"parts"` // objects, or calls
+	Retries      uint64        `json:"retries"`
+	Doubtful     uint64        `json:"doubtful_records"` // that may be there twice: the destination did not answer
+	Refused      uint64        `json:"refused_records"`  // that the destination does not take: lost
+	Skipped      Skipped       `json:"skipped"`
 }
 
 // Lost is the sum of all that was lost anywhere; all zeros is what it should be.
 type Lost struct {
-	Packets uint64 `json:"packets"` // not counted
+	Packets uint64 `json:"packets"` // not counted, or given up by some flow log
 	Bytes   uint64 `json:"bytes"`
-	Records uint64 `json:"records"` // made, but never delivered
+	Records uint64 `json:"records"` // that a destination did not take
 }

@@ -234,7 +234,7 @@ func (a *app) printStatus(s *control.Status) error {
 	t := newTable(a.out, []string{"INTERFACE", "NAME", "DIRECTION", "ACCEPTED", "BYTES", "REJECTED", "BYTES", "LOST"},
 		[]bool{false, false, false, true, true, true, true, true})
 	for _, i := range s.Capture.Interfaces {
-		lost := i.Lost.FullPackets + i.Lost.UnreadPackets + i.Lost.RefusedPackets
+		lost := i.Lost.FullPackets + i.Lost.UnreadPackets + i.Lost.RefusedPackets + i.Lost.JournalPackets
 		for _, d := range []struct {
 			name string
 			c    control.Counts
@@ -254,17 +254,47 @@ func (a *app) printStatus(s *control.Status) error {
 	}
 	fmt.Fprintf(a.out, "capture: %d swaps, the last at %s in %v, %d flows in it; table %.1f %% full\n",
 		s.Capture.Swaps, clockTime(s.Capture.LastSwap), s.Capture.SwapTime.Round(time.Millisecond), s.Capture.Flows, 100*s.Capture.Occupancy)
-	fmt.Fprintf(a.out, "records: interval %v, %d made (%d NODATA, %d SKIPDATA), %d flows open\n",
-		s.Records.Interval, s.Records.Made, s.Records.NoData, s.Records.SkipData, s.Records.Open)
-	for _, f := range s.FlowLogs {
-		fmt.Fprintf(a.out, "flow log %s to %s: %s, %d records in %d objects, %d wait, last delivery %s\n",
-			f.ID, f.Destination, f.Status, f.Records, f.Objects, f.PendingRecords, clockTime(f.LastDelivery))
-		if f.LastError != "" {
-			fmt.Fprintln(a.out, "  last error:", printable(f.LastError))
+	a.printJournal(&s.Journal)
+	for _, r := range s.Records {
+		fmt.Fprintf(a.out, "records: interval %.0f s, %d made (%d NODATA, %d SKIPDATA), %d flows open\n", r.Interval.Seconds(), r.Made, r.NoData, r.SkipData, r.Open)
+	}
+	if len(s.FlowLogs) > 0 {
+		fmt.Fprintln(a.out)
+		if err := printFlowLogs(a.out, s.FlowLogs, time.Now()); err != nil {
+			return err
 		}
+		fmt.Fprintln(a.out)
 	}
 	fmt.Fprintf(a.out, "lost: %d packets, %d records\n", s.Lost.Packets, s.Lost.Records)
 	return a.printPolicyPage(s)
+}
+
+// printJournal is the journal's part of the page of status.
+func (a *app) printJournal(j *control.Journal) {
+	fmt.Fprintf(a.out, "journal: %s: %s of %s, %d swaps stored (%d flows), the last in %v; %s\n", printable(j.Place),
+		byteSize(int64(j.Stored)), byteSize(int64(j.MaxBytes)), j.Swaps, j.Flows, j.Append.Round(time.Millisecond), oldestCounts(j.Oldest))
+	for _, trouble := range []struct {
+		n    uint64
+		what string
+	}{
+		{j.Failures, "swaps could not be stored at once, and stayed in the kernel"},
+		{j.Damaged, "messages cannot be read: what they held is lost, and told as SKIPDATA"},
+		{j.Gaps, "swaps are missing: what they held is lost, and told as SKIPDATA"},
+	} {
+		if trouble.n > 0 {
+			fmt.Fprintf(a.out, "  %d %s\n", trouble.n, trouble.what)
+		}
+	}
+	if g := j.GivenUp; g.Swaps > 0 {
+		fmt.Fprintf(a.out, "  given up because it was full: %d swaps, %d packets, %s\n", g.Swaps, g.Packets, byteSize(int64(g.Bytes)))
+	}
+}
+
+func oldestCounts(t time.Time) string {
+	if t.IsZero() {
+		return "nothing waits in it"
+	}
+	return "the oldest counts are of " + clockTime(t)
 }
 
 func clockTime(t time.Time) string {

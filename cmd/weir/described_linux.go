@@ -26,10 +26,13 @@ type described struct {
 	file *watch.File
 	now  *policyNow
 	log  *slog.Logger
+	// changedTo is told of each content that is used from now on; set before run.
+	changedTo func(context.Context, *declare.File)
 
 	// For the goroutine of run.
-	data   []byte // that is in use
-	inUse  *vpc.Topology
+	data    []byte // that is in use
+	content *declare.File
+	inUse   *vpc.Topology
 	digest string
 	seen   sighting
 	sides  map[vpc.Device]vpc.Side // of devices that were there once: a side does not change when they go
@@ -42,6 +45,8 @@ type describedConfig struct {
 	path            string
 	account, region string
 	enforce, yes    bool
+	// found finds the interfaces when the file does not describe any.
+	found discover.Host
 }
 
 // openDescribed reads the file for the first time; what is wrong with it ends
@@ -57,9 +62,12 @@ func (a *app) openDescribed(cfg describedConfig, now *policyNow, log *slog.Logge
 	switch {
 	case c.Err != nil:
 		return nil, withHint(c.Err, "a topology's file is YAML: docs/topology.md; without a file, weir up watches what it finds")
-	case c.Topology == nil:
+	case c.File == nil:
 		return nil, &problemsError{cfg.path, c.Problems}
+	case cfg.enforce && !c.File.Described:
+		return nil, withHint(errors.New("the file has no vpcs: there is nothing to enforce"), "security groups and network ACLs: docs/policy.md")
 	}
+	d.content = c.File
 	if cfg.enforce { // all that can be known before counting begins
 		if err := mayEnforce(); err != nil {
 			return nil, err
@@ -84,8 +92,8 @@ func (d *described) parse(data []byte) *vpc.Topology {
 		s, ok := d.sides[dev]
 		return s, ok
 	}
-	t, _ := declare.Parse(data, declare.Options{AccountID: d.cfg.account, Region: d.cfg.region, Side: side})
-	return t
+	f, _ := declare.ParseFile(data, declare.Options{AccountID: d.cfg.account, Region: d.cfg.region, Side: side})
+	return f.Topology
 }
 
 // take makes a topology the one in use.
@@ -98,6 +106,13 @@ func (d *described) take(t *vpc.Topology) {
 
 // interfaces are those whose devices are there. The others are waited for.
 func (d *described) interfaces() []vpc.Interface {
+	if !d.content.Described {
+		list, err := d.cfg.found.Interfaces()
+		if err != nil {
+			d.log.Warn("cannot list the network devices", "err", err)
+		}
+		return list
+	}
 	d.seen = see(d.inUse)
 	var list []vpc.Interface
 	var waiting []string
@@ -229,7 +244,7 @@ func (d *described) changed(ctx context.Context, c watch.Change) bool {
 	case c.Err != nil:
 		d.refuse("reading the file", c.Err)
 		return false
-	case c.Topology == nil:
+	case c.File == nil:
 		if errs := c.Problems.Errors(); d.refuse("understanding the file", &problemsError{d.cfg.path, c.Problems}) {
 			for _, p := range errs[:min(len(errs), loggedProblems)] {
 				d.log.Warn("error in the topology's file", "at", fmt.Sprintf("%s:%d:%d", d.cfg.path, p.Line, p.Column), "path", p.Path, "problem", p.Cause, "hint", p.Hint)
@@ -237,14 +252,21 @@ func (d *described) changed(ctx context.Context, c watch.Change) bool {
 		}
 		return false
 	}
+	if d.cfg.enforce && !c.File.Described {
+		d.refuse("understanding the file", errors.New("it has no vpcs, and what they enforce is to stay"))
+		return false
+	}
 	t := d.parse(c.Data)
 	if err := d.apply(ctx, t); err != nil {
 		d.refuse("applying its policy", err)
 		return false
 	}
-	d.data = c.Data
+	d.data, d.content = c.Data, c.File
 	d.take(t)
-	d.log.Info("topology loaded", "file", d.cfg.path, "interfaces", len(t.Interfaces))
+	d.log.Info("file loaded", "file", d.cfg.path, "interfaces", len(t.Interfaces), "flow_logs", len(c.File.FlowLogs))
+	if d.changedTo != nil {
+		d.changedTo(ctx, c.File)
+	}
 	return true
 }
 

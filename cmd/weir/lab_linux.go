@@ -126,9 +126,13 @@ func (a *app) lab(ctx context.Context, f *labFlags, format flowlog.Format) (err 
 	}
 	log := a.log()
 	now := &policyNow{enforcer: &enforcer{book: p.book}, log: log}
-	cfg := f.station(a, format, false, log)
-	cfg.Rules, cfg.Describe = p.book, now.describe
-	s, err := openStation(cfg)
+	own, err := f.flowLog(format)
+	if err != nil {
+		return err
+	}
+	cfg := f.station(a, own, nil, false, log)
+	cfg.Rules, cfg.Policy, cfg.Describe = p.book, now.current, now.describe
+	s, err := openStation(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -137,16 +141,16 @@ func (a *app) lab(ctx context.Context, f *labFlags, format flowlog.Format) (err 
 	labCfg.Logger = log
 	l, err := lab.Up(ctx, labCfg)
 	if err != nil {
-		return errors.Join(err, s.capture.Close(false))
+		return errors.Join(err, s.close(false))
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	// Like weir up: counting begins first, so that every refusal is recorded.
 	if err := s.watch(l.Topology().Interfaces); err != nil {
-		return errors.Join(err, s.capture.Close(false))
+		return errors.Join(err, s.close(false))
 	}
 	defer func() { err = errors.Join(err, p.remove(context.WithoutCancel(ctx))) }()
 	if err := p.apply(ctx, l.Topology()); err != nil {
-		return errors.Join(err, s.capture.Close(false))
+		return errors.Join(err, s.close(false))
 	}
 	now.refresh(ctx)
 	fmt.Fprintf(a.err, "the lab is up after %.2f s: %s; namespaces %s-…\n", time.Since(began).Seconds(), names(l.Topology().Interfaces), lab.DefaultPrefix)
@@ -156,7 +160,7 @@ func (a *app) lab(ctx context.Context, f *labFlags, format flowlog.Format) (err 
 	if err := a.labRun(ctx, f, s, l, now); err != nil {
 		return err
 	}
-	return a.summary(context.WithoutCancel(ctx), s, l)
+	return a.summary(context.WithoutCancel(ctx), s, l, a.bucketPath(f.bucket))
 }
 
 // labRun has traffic and records it until ctx is done or the time is over.

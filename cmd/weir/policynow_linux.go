@@ -81,6 +81,12 @@ func (n *policyNow) state() (inForce *book.InForce, differs string) {
 	return n.inForce, differs
 }
 
+// current is what is in force, nil when nothing is.
+func (n *policyNow) current() *book.InForce {
+	inForce, _ := n.state()
+	return inForce
+}
+
 // describe adds the policy to the page of status.
 func (n *policyNow) describe(st *control.Status) {
 	n.mu.Lock()

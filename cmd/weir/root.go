@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -19,6 +20,9 @@ type app struct {
 	streams
 	dataDir string
 	json    bool // for machines: JSON instead of tables
+	// now is the clock of what is recorded; nil is the machine's. Only tests have
+	// another.
+	now func() time.Time
 }
 
 // newRoot is the whole command tree. A command is one file and one line here.
@@ -48,7 +52,9 @@ func newRoot(s streams) *cobra.Command {
 		newDDL(a),
 		newExplain(a),
 		newFields(a),
+		newFlowLogs(a),
 		newQuery(a),
+		newTail(a),
 		newVersion(a),
 	)
 	root.AddCommand(hostCommands(a)...)

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"reflect"
 
 	"weir/vpc"
+	"weir/vpc/declare"
 	"weir/vpc/discover"
+	"weir/vpc/flowlogs"
 )
 
 // interfaceSource says which interfaces "weir up" watches: those that a file
@@ -22,12 +25,12 @@ type interfaceSource struct {
 // anything has begun.
 func (a *app) interfaceSource(f *upFlags, now *policyNow, log *slog.Logger) (*interfaceSource, error) {
 	from := &interfaceSource{log: log}
+	from.host = discover.Host{AccountID: f.account, Region: f.region, ZoneID: f.region + "-az1", Only: f.only}
 	var err error
 	if f.file != "" {
-		from.described, err = a.openDescribed(describedConfig{f.file, f.account, f.region, f.enforce, f.yes}, now, log)
+		from.described, err = a.openDescribed(describedConfig{f.file, f.account, f.region, f.enforce, f.yes, from.host}, now, log)
 		return from, err
 	}
-	from.host = discover.Host{AccountID: f.account, Region: f.region, ZoneID: f.region + "-az1", Only: f.only}
 	from.list, err = from.host.Interfaces()
 	switch {
 	case errors.Is(err, discover.ErrNoDevice):
@@ -38,6 +41,32 @@ func (a *app) interfaceSource(f *upFlags, now *policyNow, log *slog.Logger) (*in
 		return nil, withHint(errors.New("this host has no network interface to watch"), "what weir looks for: weir check")
 	}
 	return from, nil
+}
+
+// content is what the file says; nil without one.
+func (f *interfaceSource) content() *declare.File {
+	if f.described == nil {
+		return nil
+	}
+	return f.described.content
+}
+
+// tell lets a station follow what the file says of flow logs. What it says of
+// destinations and the journal counts from the next start.
+func (f *interfaceSource) tell(s *station, own flowlogs.FlowLog) {
+	if f.described == nil {
+		return
+	}
+	settings := f.described.content.Settings
+	f.described.changedTo = func(ctx context.Context, file *declare.File) {
+		if err := s.subscriptions.reconcile(ctx, wantedFlowLogs(own, file)); err != nil {
+			f.log.Error("the file's flow logs are not those at work", "err", err, "hint", hintOf(err))
+		}
+		if !reflect.DeepEqual(settings, file.Settings) {
+			settings = file.Settings
+			f.log.Warn("the file's destinations or journal have changed: start weir again to use them")
+		}
+	}
 }
 
 // begin starts counting, then puts the policy into force: what it refuses from

@@ -19,74 +19,159 @@ import (
 	"weir/control"
 	"weir/count"
 	"weir/deliver"
-	"weir/deliver/s3"
 	"weir/flowlog"
+	"weir/journal"
 	"weir/policy"
+	"weir/policy/book"
 	"weir/vpc"
+	"weir/vpc/declare"
+	"weir/vpc/flowlogs"
 )
 
 // stationConfig is what "up" and "lab" decide before a station runs.
 type stationConfig struct {
 	Data      string
 	RunDir    string // of the capture, see ebpf.Config
-	Bucket    string
+	Buckets   string // directory of the local buckets
 	AccountID string
 	Region    string
-	FlowLogID string
-	Format    flowlog.Format
-	Interval  time.Duration
 	Publish   time.Duration
 	MaxFlows  int
 	Keep      bool // leave the kernel counting at the end
 	Metrics   string
 	Log       *slog.Logger
-	// Rules know the rules whose ids stand in marks; nil when none are ours.
+	// FlowLogs are those that a file declares, or the default one.
+	FlowLogs     []flowlogs.FlowLog
+	MostSpecific bool
+	Settings     declare.Settings
+	// Rules know the rules whose ids stand in marks.
 	Rules aggregate.Rules
+	// Policy is the one in force, nil when none is.
+	Policy func() *book.InForce
 	// Describe adds to the page of status what the station does not know; may
 	// be nil.
 	Describe func(*control.Status)
+	// Now is the clock of intervals, publications and records; nil is the
+	// machine's. Only tests have another.
+	Now func() time.Time
 }
 
-// station is one Weir at work: capture, aggregation, delivery, control.
+// station is one Weir at work: capture, journal, delivery, control.
 type station struct {
-	cfg     stationConfig
-	capture *ebpf.Capture
-	dest    *s3.Publisher
-	started time.Time
+	cfg           stationConfig
+	capture       *ebpf.Capture
+	journal       *journal.Journal
+	topologies    *topologies
+	policies      *policies
+	destinations  *destinations
+	subscriptions *subscriptions
+	dispatcher    *deliver.Dispatcher
+	started       time.Time
 
-	mu         sync.Mutex // guards what follows
-	aggregator *aggregate.Aggregator
-	known      map[string]*vpc.Interface // by id; those of the last list, and of earlier ones for a while
-	leaving    map[string]time.Time      // when those of earlier lists are forgotten
-	totals     map[string]*control.Interface
-	figures    control.Capture
+	mu      sync.Mutex                // guards what follows
+	known   map[string]*vpc.Interface // by id; those of the last list, and of earlier ones for a while
+	leaving map[string]time.Time      // when those of earlier lists are forgotten
+	news    bool                      // the catalogue does not have the version of known
+	totals  map[string]*control.Interface
+	lost    count.Loss
+	figures control.Capture
+	problem string          // why the last swap is not stored yet
+	final   *control.Status // when everything has ended
 }
 
-// openStation takes the data directory's place in the world and loads the
-// programs; nothing is counted yet. The caller has locked cfg.Data.
-func openStation(cfg stationConfig) (*station, error) {
+// openStation takes the data directory's place in the world, loads the programs,
+// and goes on to deliver what the journal holds; nothing is counted yet. The
+// caller has locked cfg.Data.
+func openStation(ctx context.Context, cfg stationConfig) (_ *station, err error) {
 	if err := ebpf.Require(); err != nil {
 		return nil, err
 	}
-	dest, err := s3.New(s3.Config{
-		BucketDir: cfg.Bucket, AccountID: cfg.AccountID, Region: cfg.Region,
-		FlowLogID: cfg.FlowLogID, Format: cfg.Format,
-	})
-	if err != nil {
-		return nil, err
-	}
-	c, err := ebpf.Open(ebpf.Config{RunDir: cfg.RunDir, MaxFlows: cfg.MaxFlows, Log: cfg.Log})
-	if err != nil {
-		return nil, err
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	s := &station{
-		cfg: cfg, capture: c, dest: dest, started: time.Now(),
+		cfg: cfg, started: time.Now(),
 		known:   map[string]*vpc.Interface{},
 		leaving: map[string]time.Time{},
 		totals:  map[string]*control.Interface{},
 	}
-	s.aggregator = aggregate.New(aggregate.Config{Interval: cfg.Interval, Topology: aggregate.Always(topology{s}), Rules: cfg.Rules})
-	return s, nil
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close(false))
+		}
+	}()
+	if s.journal, err = openJournal(ctx, &cfg); err != nil {
+		return nil, err
+	}
+	if err := s.openDelivery(ctx); err != nil {
+		return nil, err
+	}
+	s.capture, err = ebpf.Open(ebpf.Config{RunDir: cfg.RunDir, MaxFlows: cfg.MaxFlows, Log: cfg.Log, Now: cfg.Now})
+	return s, err
+}
+
+// openDelivery takes up the flow logs.
+func (s *station) openDelivery(ctx context.Context) error {
+	catalogue := s.journal.Catalogue()
+	id, err := idOfJournal(ctx, catalogue)
+	if err != nil {
+		return err
+	}
+	s.topologies = newTopologies(catalogue, s.cfg.Log)
+	s.policies = &policies{catalogue: catalogue, book: s.cfg.Rules}
+	s.destinations = &destinations{settings: s.cfg.Settings, buckets: s.cfg.Buckets, journalID: id}
+	s.subscriptions = &subscriptions{
+		catalogue: catalogue, destinations: s.destinations,
+		account: s.cfg.AccountID, region: s.cfg.Region, now: s.cfg.Now, log: s.cfg.Log,
+	}
+	if err := s.subscriptions.load(ctx); err != nil {
+		return err
+	}
+	if err := s.retire(ctx); err != nil {
+		return err
+	}
+	if err := s.subscriptions.reconcile(ctx, s.cfg.FlowLogs); err != nil {
+		return err
+	}
+	if s.dispatcher, err = deliver.NewDispatcher(ctx, s.delivery(), s.subscriptions.all()); err != nil {
+		return err
+	}
+	s.subscriptions.dispatcher = s.dispatcher
+	return nil
+}
+
+func (s *station) delivery() deliver.Config {
+	return deliver.Config{
+		Journal: s.journal, Catalogue: s.journal.Catalogue(),
+		Topology: s.topologies.At, Rules: s.policies, Destination: s.destinations.of,
+		Publish: s.cfg.Publish, MaxBytes: maxJournal(s.cfg.Settings.Journal), MaxAge: s.cfg.Settings.Journal.MaxAge,
+		MostSpecific: s.cfg.MostSpecific, Now: s.cfg.Now, Log: s.cfg.Log,
+	}
+}
+
+// drainFor is how long a station that ends insists on delivering; what is not
+// delivered by then waits in the journal.
+const drainFor = 10 * time.Second
+
+// retire delivers what flow logs have waiting that are not wanted any more, such
+// as the default one with another format.
+func (s *station) retire(ctx context.Context) error {
+	plan := s.subscriptions.plan(s.cfg.FlowLogs)
+	if len(plan.Delete) == 0 {
+		return nil
+	}
+	d, err := deliver.NewDispatcher(ctx, s.delivery(), plan.Delete)
+	if err != nil {
+		s.cfg.Log.Warn("flow logs that are not wanted any more cannot deliver the rest", "err", err)
+		return nil
+	}
+	defer d.Close()
+	ctx, cancel := context.WithTimeout(ctx, drainFor)
+	defer cancel()
+	if err := d.Drain(ctx); err != nil {
+		s.cfg.Log.Warn("flow logs that are not wanted any more have not delivered the rest", "err", err)
+	}
+	return nil
 }
 
 // watch begins to count at the interfaces. Some may fail; all is an error.
@@ -104,14 +189,14 @@ func (s *station) watch(list []vpc.Interface) error {
 }
 
 // run works until ctx is done, then brings everything home that was counted.
-// Lists that come are the interfaces from then on.
+// Lists that come are the interfaces from then on. The station is closed when it
+// returns.
 func (s *station) run(ctx context.Context, lists <-chan []vpc.Interface) error {
-	server := control.Server{Data: s.cfg.Data, Metrics: s.cfg.Metrics, Status: s.status}
-	loop := capture.NewLoop(capture.Config{Interval: s.cfg.Interval, Log: s.cfg.Log}, learner{s}, s.take)
+	server := control.Server{Data: s.cfg.Data, Metrics: s.cfg.Metrics, Status: s.status, FlowLogs: s.subscriptions}
+	loop := capture.NewLoop(capture.Config{Intervals: s.subscriptions.intervals, Now: s.cfg.Now, Log: s.cfg.Log}, learner{s}, s.take)
 
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
-	captured := make(chan struct{})
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		err := server.Run(serving)
@@ -121,88 +206,113 @@ func (s *station) run(ctx context.Context, lists <-chan []vpc.Interface) error {
 		return err
 	})
 	group.Go(func() error {
-		defer close(captured)
+		defer stopServing() // the last to go: it answers while records are brought home
 		err := loop.Run(ctx, lists)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.aggregator.Flush(s.dest.Add)
+		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
+		defer cancel()
+		if err := s.dispatcher.Drain(draining); err != nil {
+			s.cfg.Log.Warn("stopping before everything is delivered", "err", err, "hint", "the next start goes on with it")
+		}
 		return err
 	})
 	group.Go(func() error {
-		defer stopServing() // the last to go: it answers while records are brought home
-		s.publish(ctx, captured)
-		return s.publishLast()
+		s.keepTidy(serving)
+		return nil
 	})
 	err := group.Wait()
-	return errors.Join(err, s.capture.Close(s.cfg.Keep))
-}
-
-// publish delivers when it is time, until the capture has ended.
-func (s *station) publish(ctx context.Context, captured <-chan struct{}) {
-	const look = time.Second
-	next := nextPublish(time.Now(), s.cfg.Publish)
-	tick := time.NewTicker(min(look, s.cfg.Publish))
-	defer tick.Stop()
-	for {
-		select {
-		case <-captured:
-			return
-		case now := <-tick.C:
-			if now.Before(next) && !s.dest.Pressed() {
-				continue
-			}
-			if _, err := s.dest.Publish(); err != nil {
-				s.complain(ctx, err)
-				next = now.Add(min(10*time.Second, s.cfg.Publish))
-				continue
-			}
-			next = nextPublish(now, s.cfg.Publish)
-		}
+	keep := s.cfg.Keep
+	if _, ok := errors.AsType[*capture.NotTakenError](err); ok {
+		keep = true // the next start picks it up
 	}
-}
-
-// nextPublish is the next multiple of the publish interval by the UTC clock.
-func nextPublish(now time.Time, every time.Duration) time.Time {
-	return now.Truncate(every).Add(every)
-}
-
-// publishLast tries for a moment to deliver what waits.
-func (s *station) publishLast() error {
-	var err error
-	for attempt := range 3 {
-		if attempt > 0 {
-			time.Sleep(time.Second)
-		}
-		if _, err = s.dest.Publish(); err == nil {
-			return nil
-		}
-	}
-	return fmt.Errorf("stopping with %d records not delivered: %w", s.dest.Stats().PendingRecords, err)
-}
-
-func (s *station) complain(ctx context.Context, err error) {
-	attrs := []any{"err", err}
-	var h hinter
-	if errors.As(err, &h) && h.Hint() != "" {
-		attrs = append(attrs, "hint", h.Hint())
-	}
-	s.cfg.Log.WarnContext(ctx, "cannot deliver, trying again", attrs...)
-}
-
-// take is the capture's sink: it turns a swap into records and gives them to the
-// flow log.
-func (s *station) take(swap *count.Swap) error {
+	final := s.status()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tally(swap)
-	s.aggregator.Add(swap, s.dest.Add)
-	return nil
+	s.final = &final
+	s.mu.Unlock()
+	return errors.Join(err, s.close(keep))
+}
+
+// close lets go of everything; the kernel goes on counting if keep is true.
+func (s *station) close(keep bool) error {
+	var err error
+	if s.dispatcher != nil {
+		s.dispatcher.Close()
+	}
+	if s.capture != nil {
+		err = s.capture.Close(keep)
+	}
+	if s.destinations != nil {
+		s.destinations.close()
+	}
+	if s.journal != nil {
+		err = errors.Join(err, s.journal.Close())
+	}
+	return err
+}
+
+// take is the capture's sink: the swap is durable when it returns nil.
+func (s *station) take(ctx context.Context, swap *count.Swap) error {
+	err := s.store(ctx, swap)
+	s.mu.Lock()
+	s.problem = ""
+	if err != nil {
+		s.problem = err.Error()
+	}
+	s.mu.Unlock()
+	if err == nil {
+		s.tally(swap)
+	}
+	return err
+}
+
+// store makes a swap durable, and before it whatever it names.
+func (s *station) store(ctx context.Context, swap *count.Swap) error {
+	if err := errors.Join(s.keepTopology(ctx), s.policies.keep(ctx, s.cfg.Policy())); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	swap.Topology = s.topologies.name()
+	for i := range swap.Interfaces {
+		w := &swap.Interfaces[i]
+		if known := s.known[w.ID]; known != nil {
+			w.VPCID, w.SubnetID = known.VPCID, known.SubnetID
+		}
+	}
+	s.mu.Unlock()
+	return s.journal.Append(ctx, swap)
+}
+
+// keepTopology makes the version of the topology durable that the next counts
+// are of.
+func (s *station) keepTopology(ctx context.Context) error {
+	s.mu.Lock()
+	news := s.news
+	var list []vpc.Interface
+	if news {
+		for _, i := range s.known {
+			list = append(list, *i)
+		}
+		slices.SortFunc(list, func(a, b vpc.Interface) int { return strings.Compare(a.ID, b.ID) })
+	}
+	s.news = false
+	s.mu.Unlock()
+	if !news {
+		return nil
+	}
+	err := s.topologies.use(ctx, list)
+	if err != nil {
+		s.mu.Lock()
+		s.news = true
+		s.mu.Unlock()
+	}
+	return err
 }
 
 // tally adds a swap to the totals that status and metrics show.
 func (s *station) tally(swap *count.Swap) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.figures.Swaps++
-	s.figures.SwapTime = time.Since(swap.End)
+	s.figures.SwapTime = s.cfg.Now().Sub(swap.End)
 	s.figures.LastSwap = swap.End
 	s.figures.Flows = len(swap.Flows)
 	byIndex := map[uint16]*control.Interface{}
@@ -215,6 +325,7 @@ func (s *station) tally(swap *count.Swap) {
 		lost := count.Loss(t.Lost) // the same fields, with names for JSON
 		lost.Add(w.Loss)
 		t.Lost = control.Loss(lost)
+		s.lost.Add(w.Loss)
 		byIndex[w.Index] = t
 	}
 	for i := range swap.Flows {
@@ -252,8 +363,12 @@ func (s *station) total(id string) *control.Interface {
 	return t
 }
 
+// leaveAfter is how long an interface is known after it has gone: until its last
+// counts have been handed over.
+const leaveAfter = time.Minute
+
 // learn takes a new list of interfaces in. Those that are not in it any more
-// are remembered until their last counts have become records.
+// are remembered until their last counts are in the journal.
 func (s *station) learn(list []vpc.Interface) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -270,21 +385,14 @@ func (s *station) learn(list []vpc.Interface) {
 		switch {
 		case present[id]:
 		case !leaving:
-			s.leaving[id] = now.Add(2*s.cfg.Interval + time.Minute)
+			s.leaving[id] = now.Add(leaveAfter)
 		case now.After(due):
 			delete(s.known, id)
 			delete(s.leaving, id)
 			delete(s.totals, id)
 		}
 	}
-}
-
-// topology answers the aggregator, which is called with the lock held.
-type topology struct{ s *station }
-
-func (t topology) Interface(id string) (*vpc.Interface, bool) {
-	i, ok := t.s.known[id]
-	return i, ok
+	s.news = true
 }
 
 // learner is the capture as the loop sees it: a new list is learned before it is
@@ -299,49 +407,63 @@ func (l learner) Watch(list []vpc.Interface) error {
 	return l.s.capture.Watch(list)
 }
 
-// status is the page of status while the station runs.
+// status is the page of status; when the station has ended, its last one.
 func (s *station) status() control.Status {
-	st := s.finalStatus()
-	st.Capture.Occupancy, _ = s.capture.Occupancy() // an error shows in the loop
-	return st
-}
-
-// finalStatus is the same without asking the kernel.
-func (s *station) finalStatus() control.Status {
-	d := s.dest.Stats()
-
+	s.mu.Lock()
+	final := s.final
+	s.mu.Unlock()
+	if final != nil {
+		return *final
+	}
+	st := control.Status{
+		Process:  control.Process{PID: os.Getpid(), Version: thisBuild().Version, Started: s.started, Data: s.cfg.Data},
+		Journal:  s.journalStatus(),
+		FlowLogs: s.subscriptions.status(),
+	}
+	for interval, made := range s.dispatcher.Made() {
+		st.Records = append(st.Records, control.Records{Interval: interval, Open: made.Open, Made: made.Records, NoData: made.NoData, SkipData: made.SkipData})
+	}
+	slices.SortFunc(st.Records, func(a, b control.Records) int { return int(a.Interval - b.Interval) })
+	for _, f := range st.FlowLogs {
+		st.Journal.GivenUp.Swaps += f.Skipped.Swaps
+		st.Journal.GivenUp.Packets += f.Skipped.Packets
+		st.Journal.GivenUp.Bytes += f.Skipped.Bytes
+		st.Lost.Records += f.Refused
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := s.aggregator.Stats()
-	st := control.Status{
-		Process: control.Process{PID: os.Getpid(), Version: thisBuild().Version, Started: s.started, Data: s.cfg.Data},
-		Capture: s.figures,
-		Records: control.Records{
-			Interval: s.cfg.Interval, Open: s.aggregator.Open(),
-			Made: a.Records, NoData: a.NoData, SkipData: a.SkipData,
-		},
-		FlowLogs: []control.FlowLog{flowLogStatus(s.cfg.FlowLogID, s.cfg.Bucket, d)},
-		Lost:     control.Lost{Packets: a.Lost.Packets(), Bytes: a.Lost.Bytes(), Records: uint64(d.Lost.Records)},
-	}
+	st.Journal.Problem = s.problem
+	st.Capture = s.figures
 	st.Capture.MaxFlows = s.cfg.MaxFlows
+	st.Capture.Occupancy, _ = s.capture.Occupancy() // an error shows in the loop
 	for _, t := range s.totals {
 		st.Capture.Interfaces = append(st.Capture.Interfaces, *t)
 	}
 	slices.SortFunc(st.Capture.Interfaces, func(a, b control.Interface) int { return strings.Compare(a.Name+a.ID, b.Name+b.ID) })
+	st.Lost.Packets = s.lost.Packets() + st.Journal.GivenUp.Packets
+	st.Lost.Bytes = s.lost.Bytes() + st.Journal.GivenUp.Bytes
 	if s.cfg.Describe != nil {
 		s.cfg.Describe(&st)
 	}
 	return st
 }
 
-func flowLogStatus(id, destination string, d deliver.Stats) control.FlowLog {
-	f := control.FlowLog{
-		ID: id, Destination: destination, Status: "SUCCESS", LastDelivery: d.LastPublish,
-		Objects: uint64(d.Objects), Records: uint64(d.Records), Bytes: uint64(d.Bytes), Failures: uint64(d.Failures),
-		PendingRecords: uint64(d.PendingRecords), PendingBytes: uint64(d.PendingBytes), LostRecords: uint64(d.Lost.Records),
+func (s *station) journalStatus() control.Journal {
+	j := s.journal.Stats(context.Background())
+	return control.Journal{
+		Place: placeOfJournal(&s.cfg), Swaps: j.Swaps, Flows: j.Flows, Bytes: j.Bytes,
+		Stored: j.Stored, MaxBytes: uint64(maxJournal(s.cfg.Settings.Journal)), Oldest: j.Oldest,
+		Append: j.Last, Failures: j.Failures, Repeated: j.Skipped, Damaged: j.Damaged, Gaps: j.Gaps,
 	}
-	if d.LastError != nil {
-		f.Status, f.LastError = "FAILED", d.LastError.Error()
+}
+
+// waiting says what is not delivered, for people; empty when everything is.
+func waiting(st *control.Status) string {
+	var list []string
+	for _, f := range st.FlowLogs {
+		if f.Backlog > 0 {
+			list = append(list, fmt.Sprintf("%s to %s", f.ID, f.To))
+		}
 	}
-	return f
+	return strings.Join(list, ", ")
 }

@@ -67,8 +67,8 @@ const words = `
 create or replace temp macro words(rule) as regexp_replace(url_decode(rule), ' \((sg|acl)-[0-9a-z-]+\)', '', 'g')`
 
 // summary asks the lab's flow log what happened and prints it.
-func (a *app) summary(ctx context.Context, s *station, l *lab.Lab) (err error) {
-	st := s.finalStatus()
+func (a *app) summary(ctx context.Context, s *station, l *lab.Lab, bucket string) (err error) {
+	st := s.status()
 	engine, err := openEngine(ctx)
 	if err != nil {
 		return errors.Join(a.printStatus(&st), err)
@@ -76,7 +76,7 @@ func (a *app) summary(ctx context.Context, s *station, l *lab.Lab) (err error) {
 	defer func() { err = errors.Join(err, engine.Close()) }()
 
 	window := query.Window{From: s.started}
-	objects, err := lake.List(s.cfg.Bucket, window.From, window.To)
+	objects, err := lake.List(bucket, window.From, window.To)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (a *app) summary(ctx context.Context, s *station, l *lab.Lab) (err error) {
 		}
 	}
 	if a.json {
-		return a.summaryJSON(ctx, engine, s.finalStatus())
+		return a.summaryJSON(ctx, engine, s.status())
 	}
 	for _, sec := range sections {
 		fmt.Fprintf(a.out, "\n%s\n", sec.title)
@@ -105,7 +105,7 @@ func (a *app) summary(ctx context.Context, s *station, l *lab.Lab) (err error) {
 		}
 	}
 	a.warnProblems(scan.Report(), queryFlags{})
-	return a.printFigures(s, l.Mistakes(), len(objects), scan.Report().Records, time.Since(began))
+	return a.printFigures(s, l.Mistakes(), bucket, len(objects), scan.Report().Records, time.Since(began))
 }
 
 // summaryJSON prints the summary as one object: the status, and the rows of each
@@ -164,41 +164,45 @@ func namedView(interfaces []vpc.Interface) string {
 	return "create or replace temp view named as select * from (values " + strings.Join(values, ", ") + ") t(interface_id, name)"
 }
 
-func (a *app) printFigures(s *station, mistakes []lab.Mistake, objects int, records int64, asked time.Duration) error {
-	st := s.finalStatus()
+func (a *app) printFigures(s *station, mistakes []lab.Mistake, bucket string, objects int, records int64, asked time.Duration) error {
+	st := s.status()
 	var packets, bytes, rejected uint64
 	for _, i := range st.Capture.Interfaces {
 		packets += i.Ingress.AcceptedPackets + i.Egress.AcceptedPackets
 		bytes += i.Ingress.AcceptedBytes + i.Egress.AcceptedBytes
 		rejected += i.Ingress.RejectedPackets + i.Egress.RejectedPackets
 	}
+	var delivered []string
+	for _, f := range st.FlowLogs {
+		delivered = append(delivered, fmt.Sprintf("%d records in %d %s, %d bytes, to %s", f.Records, f.Parts, partsOf(&f), f.Bytes, f.To))
+	}
 	_, err := fmt.Fprintf(a.out, `
 Figures
 counted     %d packets accepted (%d bytes), %d refused, in %d hand-overs of the kernel's tables
-delivered   %d records in %d objects, %d bytes, to %s
+delivered   %s
 asked       %d records of %d objects in %v
 lost        %d packets, %d records
 
 `,
 		packets, bytes, rejected, st.Capture.Swaps,
-		st.FlowLogs[0].Records, st.FlowLogs[0].Objects, st.FlowLogs[0].Bytes, st.FlowLogs[0].Destination,
+		strings.Join(delivered, "\n            "),
 		records, objects, asked.Round(time.Millisecond),
 		st.Lost.Packets, st.Lost.Records)
 	if err != nil {
 		return err
 	}
 	for _, m := range mistakes {
-		fmt.Fprintf(a.out, "Ask why:  %s %v %v %d\n", a.again(s, "explain"), m.Src, m.Dst, m.Port)
+		fmt.Fprintf(a.out, "Ask why:  %s %v %v %d\n", a.again(bucket, "explain"), m.Src, m.Dst, m.Port)
 	}
-	_, err = fmt.Fprintf(a.out, "Ask more: %s \"select …\"\n", a.again(s, "query"))
+	_, err = fmt.Fprintf(a.out, "Ask more: %s \"select …\"\n", a.again(bucket, "query"))
 	return err
 }
 
 // again is the beginning of a command line about what a station has recorded.
-func (a *app) again(s *station, command string) string {
+func (a *app) again(bucket, command string) string {
 	line := os.Args[0] + " " + command + " --data " + a.dataDir
-	if s.cfg.Bucket != a.bucketPath(defaultBucket) {
-		line += " --bucket " + s.cfg.Bucket
+	if bucket != a.bucketPath(defaultBucket) {
+		line += " --bucket " + bucket
 	}
 	return line
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,8 @@ import (
 	"weir/control"
 	"weir/flowlog"
 	"weir/vpc"
-	"weir/vpc/discover"
+	"weir/vpc/declare"
+	"weir/vpc/flowlogs"
 )
 
 // captureFlags are what "up" and "lab" have in common.
@@ -163,23 +165,28 @@ func (a *app) up(ctx context.Context, f *upFlags, format flowlog.Format) (err er
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
 
-	cfg := f.station(a, format, f.keep, log)
-	cfg.Rules = now.enforcer.book
+	own, err := f.flowLog(format)
+	if err != nil {
+		return err
+	}
+	cfg := f.station(a, own, from.content(), f.keep, log)
+	cfg.Rules, cfg.Policy = now.enforcer.book, now.current
 	cfg.Describe = func(st *control.Status) {
 		now.describe(st)
 		if from.described != nil {
 			from.described.describe(st)
 		}
 	}
-	s, err := openStation(cfg)
+	s, err := openStation(ctx, cfg)
 	if err != nil {
 		return err
 	}
+	from.tell(s, own)
 	changes, err := from.begin(ctx, s)
 	if err != nil {
-		return errors.Join(err, s.capture.Close(false))
+		return errors.Join(err, s.close(false))
 	}
-	log.Info("counting", "interfaces", names(from.list), "interval", f.interval, "bucket", s.cfg.Bucket, "publish_every", f.publish)
+	log.Info("counting", "interfaces", names(from.list), "flow_logs", len(s.subscriptions.all()), "publish_every", cfg.Publish)
 	err = a.record(ctx, s, now, from, changes)
 	if err == nil {
 		a.farewell(s)
@@ -208,14 +215,38 @@ func (a *app) stays(now *policyNow) {
 	}
 }
 
-func (f *captureFlags) station(a *app, format flowlog.Format, keep bool, log *slog.Logger) stationConfig {
-	return stationConfig{
-		Data: a.dataDir, RunDir: f.runDir, Bucket: a.bucketPath(f.bucket),
-		AccountID: f.account, Region: f.region,
-		FlowLogID: discover.StableID("fl-", f.bucket),
-		Format:    format, Interval: f.interval, Publish: f.publish,
-		MaxFlows: f.maxFlows, Keep: keep, Metrics: f.metrics, Log: log,
+// flowLog is the flow log that the flags describe: of everything, to a local
+// bucket.
+func (f *captureFlags) flowLog(format flowlog.Format) (flowlogs.FlowLog, error) {
+	return defaultFlowLog(f.account, f.region, f.bucket, format, f.interval)
+}
+
+// station configures a station with the flags' own flow log, or with what a file
+// says; file may be nil.
+func (f *captureFlags) station(a *app, own flowlogs.FlowLog, file *declare.File, keep bool, log *slog.Logger) stationConfig {
+	cfg := stationConfig{
+		Data: a.dataDir, RunDir: f.runDir, Buckets: a.bucketsDir(),
+		AccountID: f.account, Region: f.region, FlowLogs: []flowlogs.FlowLog{own},
+		Publish: f.publish, MaxFlows: f.maxFlows, Keep: keep, Metrics: f.metrics, Log: log,
+		Now: a.now,
 	}
+	if file == nil {
+		return cfg
+	}
+	cfg.AccountID, cfg.Region = cmp.Or(file.AccountID, f.account), cmp.Or(file.Region, f.region)
+	cfg.FlowLogs = wantedFlowLogs(own, file)
+	cfg.MostSpecific, cfg.Settings = file.MostSpecific, file.Settings
+	cfg.Publish = cmp.Or(file.Settings.S3.PublishEvery, f.publish)
+	return cfg
+}
+
+// wantedFlowLogs are those of a file; one that says nothing about flow logs leaves
+// the default one.
+func wantedFlowLogs(own flowlogs.FlowLog, file *declare.File) []flowlogs.FlowLog {
+	if !file.HasFlowLogs {
+		return []flowlogs.FlowLog{own}
+	}
+	return file.FlowLogs
 }
 
 // log is for people who run weir in a terminal or under systemd: to standard
@@ -239,11 +270,23 @@ func names(list []vpc.Interface) string {
 
 // farewell says what became of everything.
 func (a *app) farewell(s *station) {
-	st := s.finalStatus()
-	fl := st.FlowLogs[0]
-	fmt.Fprintf(a.err, "delivered %d records in %d objects to %s; lost %d packets, %d records\n",
-		fl.Records, fl.Objects, fl.Destination, st.Lost.Packets, st.Lost.Records)
+	st := s.status()
+	for _, f := range st.FlowLogs {
+		fmt.Fprintf(a.err, "delivered %d records in %d %s to %s\n", f.Records, f.Parts, partsOf(&f), f.To)
+	}
+	fmt.Fprintf(a.err, "lost %d packets, %d records\n", st.Lost.Packets, st.Lost.Records)
+	if list := waiting(&st); list != "" {
+		fmt.Fprintf(a.err, "not delivered yet, and safe in the journal for the next weir up: the rest of %s\n", list)
+	}
 	if s.cfg.Keep {
 		fmt.Fprintln(a.err, "the kernel goes on counting; weir up picks it up, weir up --clean ends it")
 	}
+}
+
+// partsOf is what a flow log delivers in.
+func partsOf(f *control.FlowLog) string {
+	if f.DestinationType == flowlogs.S3 {
+		return "objects"
+	}
+	return "calls"
 }

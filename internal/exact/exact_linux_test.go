@@ -85,7 +85,7 @@ func (rd *reader) open() {
 	rd.r.must(err)
 	rd.capture = c
 	rd.r.must(c.Watch(rd.r.interfaces))
-	rd.agg = aggregate.New(aggregate.Config{Interval: 2 * time.Second, Topology: rd})
+	rd.agg = aggregate.New(aggregate.Config{Interval: 2 * time.Second, Topology: aggregate.Always(rd)})
 }
 
 // swap hands over once; the interval ends when a swap reaches its end, as in
@@ -202,7 +202,7 @@ func compare(t *testing.T, r *rig, traffic run) {
 		refused0[ref.ns] = r.counters(ref.ns)
 	}
 	rd.totals, rd.records, rd.swaps, rd.flows = map[side]*totals{}, 0, 0, 0
-	rd.agg = aggregate.New(aggregate.Config{Interval: 2 * time.Second, Topology: rd})
+	rd.agg = aggregate.New(aggregate.Config{Interval: 2 * time.Second, Topology: aggregate.Always(rd)})
 
 	// Traffic, with a swap at least every second and a restart in the middle.
 	d := duration(t)

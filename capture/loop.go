@@ -90,6 +90,11 @@ func (e *NotTakenError) Error() string {
 
 func (e *NotTakenError) Unwrap() error { return e.Err }
 
+// Hint is what to do.
+func (e *NotTakenError) Hint() string {
+	return "mend what it says and start weir again: it picks up what the kernel has counted"
+}
+
 // Run swaps until ctx is done, and once more then, so that nothing counted is
 // left; a sink that does not take it is asked for ten seconds, and then the error
 // is a [*NotTakenError]. Lists that come from interfaces are what is watched from

@@ -151,7 +151,15 @@ func (j *Journal) hasRoom(op string, n, reserve int64) error {
 		return nil
 	}
 	return &Error{
-		op, "", fmt.Errorf("%s has %d MiB free, %d are needed and %d stay free: %w", j.cfg.Dir, free>>20, n>>20, reserve>>20, syscall.ENOSPC),
+		op, "", fmt.Errorf("%s has %s free, %s more are needed and %s must stay free: %w", j.cfg.Dir, bytesText(free), bytesText(n), bytesText(reserve), syscall.ENOSPC),
 		"make room on the filesystem; it goes on by itself then",
 	}
+}
+
+// bytesText is a size for people.
+func bytesText(n int64) string {
+	if n < 10<<20 {
+		return fmt.Sprintf("%d KiB", (n+1023)>>10)
+	}
+	return fmt.Sprintf("%d MiB", n>>20)
 }

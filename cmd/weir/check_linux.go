@@ -165,7 +165,7 @@ func (a *app) dataDirFinding() finding {
 		free := s.Bavail * uint64(s.Bsize)
 		f.Detail = fmt.Sprintf("%s, %d MB free", a.dataDir, free>>20)
 		if free < 100<<20 {
-			f.State, f.Hint = stateNote, "make room: records wait in memory while the disk is full"
+			f.State, f.Hint = stateNote, "make room: counts stay in the kernel while the disk is full, and there is not room for many"
 		}
 	}
 	return f
@@ -273,13 +273,16 @@ func (a *app) printStatus(s *control.Status) error {
 func (a *app) printJournal(j *control.Journal) {
 	fmt.Fprintf(a.out, "journal: %s: %s of %s, %d swaps stored (%d flows), the last in %v; %s\n", printable(j.Place),
 		byteSize(int64(j.Stored)), byteSize(int64(j.MaxBytes)), j.Swaps, j.Flows, j.Append.Round(time.Millisecond), oldestCounts(j.Oldest))
+	if j.Problem != "" {
+		fmt.Fprintln(a.out, "  the last swap is not stored yet, the kernel keeps it:", printable(j.Problem))
+	}
 	for _, trouble := range []struct {
 		n    uint64
 		what string
 	}{
 		{j.Failures, "swaps could not be stored at once, and stayed in the kernel"},
 		{j.Damaged, "messages cannot be read: what they held is lost, and told as SKIPDATA"},
-		{j.Gaps, "swaps are missing: what they held is lost, and told as SKIPDATA"},
+		{j.Gaps, "swaps are missing: what they held is lost"},
 	} {
 		if trouble.n > 0 {
 			fmt.Fprintf(a.out, "  %d %s\n", trouble.n, trouble.what)

@@ -61,10 +61,14 @@ func (a *app) asked(err error) error {
 	if !ok || e.Hint() != "" {
 		return err
 	}
-	if next := nextSteps[e.Code]; next != "" {
-		return withHint(err, "%s", next)
+	next := nextSteps[e.Code]
+	if strings.HasPrefix(e.Param, "DestinationOptions.") && e.Code == flowlogs.InvalidParameter {
+		next = "only buckets have files and folders: leave --file-format, --hive and --hourly out"
 	}
-	return err
+	if next == "" {
+		return err
+	}
+	return withHint(err, "%s", next)
 }
 
 // nextSteps are what these commands know about errors that have no hint: the API,

@@ -155,12 +155,23 @@ func (a *app) announceTail(list []control.FlowLog) {
 	case len(list) == 0:
 		fmt.Fprintln(a.err, "there is no flow log yet: weir flow-logs create --resource all --to s3://flow-logs")
 	case isTerminal(a.err):
-		var each []string
-		for i := range list {
-			each = append(each, fmt.Sprintf("%s (every %d s)", list[i].To, list[i].Interval))
-		}
-		fmt.Fprintf(a.err, "showing what is delivered to %s; Ctrl-C ends\n", strings.Join(each, ", "))
+		fmt.Fprintf(a.err, "showing what is delivered to %s; Ctrl-C ends\n", joinedTargets(list))
 	}
+}
+
+// joinedTargets names some of the destinations, and counts the rest.
+func joinedTargets(list []control.FlowLog) string {
+	const most = 4
+	var each []string
+	for i := range list {
+		if s := fmt.Sprintf("%s (every %d s)", list[i].To, list[i].Interval); !slices.Contains(each, s) {
+			each = append(each, s)
+		}
+	}
+	if more := len(each) - most; more > 0 {
+		each = append(each[:most], fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(each, ", ")
 }
 
 // canMatch wants one flow log at least that has every field that is filtered by,

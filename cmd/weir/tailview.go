@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -24,7 +25,7 @@ type recordView struct {
 	left    int // records until the end; 0: there is none
 
 	formats map[string]*recordColumns // by format
-	last    *recordColumns            // whose header was shown last
+	header  string                    // that was shown last
 }
 
 // recordColumns are the columns of one format.
@@ -36,18 +37,22 @@ type recordColumns struct {
 	filter []int // of a line's fields, for each filter; -1: it has none
 	fields int   // of a line
 	action int   // of a line's fields; -1: it has none
-	widths []int // so far
 	whole  bool  // all columns, as they are
 
-	// Of the line at hand, to be used again.
-	tokens []string
-	cells  []string
-	text   strings.Builder
+	tokens []string      // of the line at hand
+	held   []alignedLine // that wait until their widths are known
+	widths []int         // so far
+}
+
+// alignedLine is a record for people.
+type alignedLine struct {
+	cells   []string
+	refused bool
 }
 
 func newRecordView(w io.Writer, asJSON bool) *recordView {
 	return &recordView{
-		w: bufio.NewWriterSize(w, 64<<10), json: asJSON, people: isTerminal(w), colour: colours(w) && !asJSON,
+		w: bufio.NewWriterSize(w, 64<<10), json: asJSON, people: isTerminal(w) && !asJSON, colour: colours(w),
 		formats: map[string]*recordColumns{},
 	}
 }
@@ -60,26 +65,31 @@ func (v *recordView) show(d *control.Delivered) error {
 		return err
 	}
 	for _, line := range d.Lines {
-		c.split(line)
+		c.tokens = appendFields(c.tokens[:0], line)
 		if !v.passes(c) {
 			continue
 		}
 		switch {
 		case v.json:
 			err = v.printJSON(c, d.FlowLogID)
+		case v.people:
+			c.held = append(c.held, alignedLine{c.cells(), c.refused()})
 		default:
-			err = v.printLine(c, line)
+			v.printLine(c, line)
 		}
 		if err != nil {
 			return err
 		}
 		if v.left--; v.left == 0 {
-			if err := v.w.Flush(); err != nil {
-				return err
-			}
-			return errEnough
+			return errors.Join(v.flush(c), errEnough)
 		}
 	}
+	return v.flush(c)
+}
+
+// flush prints what is held, and hands all to the reader.
+func (v *recordView) flush(c *recordColumns) error {
+	v.printAligned(c)
 	return v.w.Flush()
 }
 
@@ -114,7 +124,6 @@ func (v *recordView) columns(format string) (*recordColumns, error) {
 		c.pick = append(c.pick, at(field.Name))
 		c.widths = append(c.widths, len(field.Name))
 	}
-	c.cells = make([]string, len(shown))
 	for _, filter := range v.filters {
 		c.filter = append(c.filter, at(filter.field.Name))
 	}
@@ -122,12 +131,13 @@ func (v *recordView) columns(format string) (*recordColumns, error) {
 	return c, nil
 }
 
-// split takes a line apart: fields have no spaces (flowlog.Format.AppendText).
-func (c *recordColumns) split(line string) {
-	c.tokens = c.tokens[:0]
+// appendFields takes a line apart: fields have no spaces
+// ([flowlog.Format.AppendText]).
+func appendFields(dst []string, line string) []string {
 	for token := range strings.SplitSeq(line, " ") {
-		c.tokens = append(c.tokens, token)
+		dst = append(dst, token)
 	}
+	return dst
 }
 
 func (v *recordView) passes(c *recordColumns) bool {
@@ -142,15 +152,43 @@ func (v *recordView) passes(c *recordColumns) bool {
 	return true
 }
 
-// picked are the cells of the line that was split last.
-func (c *recordColumns) picked() []string {
+// cells are the columns of the line at hand.
+func (c *recordColumns) cells() []string {
+	cells := make([]string, len(c.pick))
 	for i, at := range c.pick {
-		c.cells[i] = "-"
+		cells[i] = "-"
 		if at >= 0 && at < len(c.tokens) {
-			c.cells[i] = c.tokens[at]
+			cells[i] = c.tokens[at]
 		}
 	}
-	return c.cells
+	return cells
+}
+
+func (c *recordColumns) refused() bool {
+	return c.action >= 0 && c.action < len(c.tokens) && c.tokens[c.action] == flowlog.Reject
+}
+
+// newHeader reports whether the header must be shown: before the first line, and
+// where the columns change.
+func (v *recordView) newHeader(c *recordColumns) bool {
+	header := strings.Join(c.header, " ")
+	if v.header == header {
+		return false
+	}
+	v.header = header
+	return true
+}
+
+// printLine prints a record as it was delivered, or the fields of it that are
+// wanted. An error stays with the writer and is returned by the next Flush.
+func (v *recordView) printLine(c *recordColumns, line string) {
+	if v.newHeader(c) {
+		v.w.WriteString(v.header + "\n")
+	}
+	if !c.whole {
+		line = strings.Join(c.cells(), " ")
+	}
+	v.w.WriteString(line + "\n")
 }
 
 const (
@@ -159,50 +197,50 @@ const (
 	plain = "\x1b[0m"
 )
 
-// printLine prints a record for people, or as it was delivered. A header comes
-// before the first, and where the columns change.
-func (v *recordView) printLine(c *recordColumns, line string) error {
-	if v.last == nil || v.last != c && strings.Join(v.last.header, " ") != strings.Join(c.header, " ") {
-		v.cells(c, c.header, bold)
+// printAligned prints what is held. Nobody knows what is still to come: a column
+// widens when it must, and stays so.
+func (v *recordView) printAligned(c *recordColumns) {
+	if len(c.held) == 0 {
+		return
 	}
-	v.last = c
-	switch {
-	case !v.people && c.whole:
-		v.w.WriteString(line) // an error stays with the writer and is returned by the next Flush
-		return v.w.WriteByte('\n')
-	case c.action >= 0 && c.action < len(c.tokens) && c.tokens[c.action] == flowlog.Reject:
-		v.cells(c, c.picked(), red)
-	default:
-		v.cells(c, c.picked(), "")
+	for _, line := range c.held {
+		for i, cell := range line.cells {
+			line.cells[i] = oneLine(cell)
+			c.widths[i] = max(c.widths[i], utf8.RuneCountInString(line.cells[i]))
+		}
 	}
-	return nil
+	if v.newHeader(c) {
+		v.printCells(c, c.header, bold)
+	}
+	for _, line := range c.held {
+		colour := ""
+		if line.refused {
+			colour = red
+		}
+		v.printCells(c, line.cells, colour)
+	}
+	c.held = c.held[:0]
 }
 
-// cells prints a line of columns. Nobody knows what is still to come: a column
-// widens when it must, and stays so.
-func (v *recordView) cells(c *recordColumns, cells []string, colour string) {
-	b := &c.text
-	b.Reset()
+// printCells prints one aligned line; see printLine about errors.
+func (v *recordView) printCells(c *recordColumns, cells []string, colour string) {
+	var b strings.Builder
 	for i, cell := range cells {
-		if !v.people {
-			b.WriteString(cell + " ")
-			continue
+		if i > 0 {
+			b.WriteString("  ")
 		}
-		cell = oneLine(cell)
-		width := utf8.RuneCountInString(cell)
-		c.widths[i] = max(c.widths[i], width)
-		space := strings.Repeat(" ", c.widths[i]-width)
+		space := strings.Repeat(" ", c.widths[i]-utf8.RuneCountInString(cell))
 		if c.number[i] {
-			b.WriteString(space + cell + "  ")
+			b.WriteString(space + cell)
 		} else {
-			b.WriteString(cell + space + "  ")
+			b.WriteString(cell + space)
 		}
 	}
 	text := strings.TrimRight(b.String(), " ")
 	if v.colour && colour != "" {
 		text = colour + text + plain
 	}
-	v.w.WriteString(text + "\n") // see printLine
+	v.w.WriteString(text + "\n")
 }
 
 // printJSON prints one object per record and line: numbers as numbers, and null
@@ -212,9 +250,9 @@ func (v *recordView) printJSON(c *recordColumns, flowLog string) error {
 	if err != nil {
 		return err
 	}
-	v.w.WriteString(`{"flow_log_id":`) // see printLine
+	v.w.WriteString(`{"flow_log_id":`) // see printLine about errors
 	v.w.Write(id)
-	for i, cell := range c.picked() {
+	for i, cell := range c.cells() {
 		v.w.WriteString("," + c.names[i] + ":")
 		switch {
 		case !c.number[i]:

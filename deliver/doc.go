@@ -1,9 +1,10 @@
-// Package deliver is what every destination of a flow log has in common: the
-// interface it fulfils and the figures it reports.
+// Package deliver brings the journal's counts to the destinations of flow logs,
+// each record once.
 //
-//	aggregate ─ flowlog.Record ─▶ Destination.Add ─ waits ─▶ Publish ─▶ Published
-//	                                                  └─ Lost, when there is no room to wait
+//	journal ─▶ pass: aggregate ─▶ line: batch of whole intervals ─▶ sender ─▶ Destination
+//	             one per interval     one per flow log     │
+//	             length, or more                           └─ catalogue: manifest, progress, position
 //
-// The destinations stand in subfolders: deliver/s3. They start no goroutine:
-// whoever owns the flow log calls Add and Publish in its own loop.
+// A [Dispatcher] owns it all. Docs: docs/decisions/0014-delivery.md. The
+// destinations stand in subfolders: deliver/s3, deliver/logs, deliver/firehose.
 package deliver

@@ -65,11 +65,12 @@ type Dispatcher struct {
 	passes  sync.WaitGroup
 	working sync.WaitGroup // lines and the reaper
 	last    atomic.Uint64  // the journal's last sequence number, when it was asked last
+	count   atomic.Int64   // of lines
 
 	drain   chan struct{} // closed when all has been appended
 	drainOn sync.Once
 
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards what follows; taken before a lane's, and that before a line's
 	lines map[string]*line
 	stops map[string]context.CancelFunc // of the lines' goroutines
 	lanes map[time.Duration]*lane
@@ -182,6 +183,7 @@ func (d *Dispatcher) Remove(ctx context.Context, id string) error {
 
 // coverLocked looks again at which flow log covers what.
 func (d *Dispatcher) coverLocked() {
+	d.count.Store(int64(len(d.lines)))
 	var logs []flowlogs.FlowLog
 	for _, l := range d.lines {
 		logs = append(logs, l.log)
@@ -208,12 +210,6 @@ func (d *Dispatcher) allLines() []*line {
 	}
 	slices.SortFunc(list, func(a, b *line) int { return cmp.Compare(a.log.ID, b.log.ID) })
 	return list
-}
-
-func (d *Dispatcher) lineCount() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.lines)
 }
 
 // held is the memory of all records that wait.
@@ -276,6 +272,9 @@ func (e *UndeliveredError) Error() string {
 
 // Close ends all work. What is not delivered waits in the journal.
 func (d *Dispatcher) Close() {
+	for _, n := range d.allLanes() {
+		n.close()
+	}
 	d.stop()
 	d.passes.Wait()
 	d.working.Wait()

@@ -19,6 +19,7 @@ type lane struct {
 	lines   []*line
 	live    *pass
 	running int // passes
+	closed  bool
 	made    Made
 }
 
@@ -45,6 +46,13 @@ func (n *lane) remove(l *line) {
 	n.mu.Unlock()
 }
 
+// close lets no pass begin any more.
+func (n *lane) close() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.closed = true
+}
+
 // boundary is where a new flow log begins: at the interval that is open.
 func (n *lane) boundary() (Position, bool) {
 	n.mu.Lock()
@@ -56,7 +64,7 @@ func (n *lane) boundary() (Position, bool) {
 }
 
 // share is what a line may hold and still take part in a pass.
-func (n *lane) share() int64 { return n.d.cfg.MaxHeld / int64(n.d.lineCount()+1) }
+func (n *lane) share() int64 { return n.d.cfg.MaxHeld / (n.d.count.Load() + 1) }
 
 // catchUp begins a pass for the lines that are behind, unless one is on its way:
 // that one looks again at its end.
@@ -71,7 +79,7 @@ func (n *lane) catchUpLocked() {
 	if n.live != nil {
 		catching--
 	}
-	if catching > 0 || n.d.ctx.Err() != nil {
+	if catching > 0 || n.closed {
 		return
 	}
 	p := n.passLocked()

@@ -35,6 +35,7 @@ type line struct {
 	due                  time.Time  // of the next publication
 	halted               bool       // nothing is sealed
 	failure              failure
+	retries              uint64 // since the flow log was created
 }
 
 // failure is what keeps a line from delivering; its zero value is nothing.
@@ -60,7 +61,7 @@ func newLine(ctx context.Context, d *Dispatcher, log flowlogs.FlowLog, format fl
 			return nil, err
 		}
 	}
-	l.next, l.batches = l.state.Position, l.state.Batches
+	l.next, l.batches, l.retries = l.state.Position, l.state.Batches, l.state.Totals.Retries
 	l.begin()
 	var m manifest
 	begun, err := load(ctx, d.cfg.Catalogue, manifestKey+log.ID, &m)
@@ -301,6 +302,7 @@ func (l *line) drop(b *batch) {
 func (l *line) commit(ctx context.Context, b *batch, s *sender) {
 	l.mu.Lock()
 	next := l.state
+	next.Totals.Retries = l.retries
 	l.mu.Unlock()
 	next.Position, next.Gap, next.Batches = b.to, nil, b.number+1
 	s.addTo(&next.Totals)
@@ -373,7 +375,7 @@ func (l *line) failed(err error) {
 		l.failure.since = l.d.cfg.Now()
 	}
 	l.failure.err = err
-	l.state.Totals.Retries++
+	l.retries++
 	l.mu.Unlock()
 	if !news {
 		return

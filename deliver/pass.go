@@ -26,6 +26,7 @@ type pass struct {
 	begun   bool
 	takers  []taker
 	places  map[string]int   // of the takers, by their flow log's id
+	version int64            // of the records: that of the first taker's format
 	records []flowlog.Record // a chunk that is shared out when it is full
 	runs    []run            // of it
 }
@@ -46,9 +47,6 @@ type run struct {
 // share out among the CPUs, and few enough to stay in their caches.
 const chunkRecords = 512
 
-// entriesAhead are read before the aggregation takes them, so that both have a CPU.
-const entriesAhead = 1
-
 // run reads until ctx is done, or until another pass has taken its lines over.
 func (p *pass) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -62,7 +60,9 @@ func (p *pass) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	entries := make(chan Entry, entriesAhead)
+	// One swap is read while the one before is merged, so that both have a CPU; no
+	// more, for one of 300,000 flows takes 40 MB.
+	entries := make(chan Entry)
 	failed := make(chan error, 1)
 	var reading sync.WaitGroup
 	reading.Go(func() {
@@ -157,6 +157,9 @@ func (p *pass) start() {
 		p.places[t.line.log.ID] = i
 		p.tellGap(t)
 	}
+	if len(p.takers) > 0 {
+		p.version = int64(p.takers[0].line.format.Version())
+	}
 }
 
 // tellGap writes SKIPDATA records for what the line had to give up.
@@ -198,6 +201,7 @@ func (p *pass) emit(r *flowlog.Record) {
 		last = &p.runs[0]
 	}
 	p.records = append(p.records, *r)
+	p.records[last.to].Version = p.version
 	last.to = len(p.records)
 }
 
@@ -229,23 +233,29 @@ func (p *pass) share() {
 
 // encode gives the chunk to each taker of a worker's share.
 func (p *pass) encode(worker, workers int) {
-	var r flowlog.Record
 	for _, run := range p.runs {
 		for _, i := range run.takers {
-			if i%workers != worker {
-				continue
-			}
-			t := p.takers[i]
-			version := int64(t.line.format.Version())
-			for n := run.from; n < run.to; n++ {
-				if !t.line.log.Passes(&p.records[n]) {
-					continue
-				}
-				r = p.records[n]
-				r.Version = version
-				t.batch.add(t.line, &r)
+			if i%workers == worker {
+				p.takers[i].take(p.records[run.from:run.to])
 			}
 		}
+	}
+}
+
+// take encodes what the line wants of some records, which other takers look at, too.
+func (t *taker) take(records []flowlog.Record) {
+	version := int64(t.line.format.Version())
+	for i := range records {
+		r := &records[i]
+		if !t.line.log.Passes(r) {
+			continue
+		}
+		if r.Version != version { // as a few are: a record has 1 KiB
+			other := *r
+			other.Version = version
+			r = &other
+		}
+		t.batch.add(t.line, r)
 	}
 }
 

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -12,8 +13,12 @@ type sender struct {
 	batch *batch
 	parts []Part
 
+	noting sync.Mutex // who has it writes the progress; taken before mu
+
 	mu       sync.Mutex // guards what follows
 	done     []byte     // a bit for each part
+	marked   int        // how many bits were set here
+	noted    int        // how many of those the catalogue has
 	left     int
 	bytes    int64
 	refused  int64
@@ -36,12 +41,8 @@ func (s *sender) send(ctx context.Context) bool {
 	if !s.prepare(ctx) {
 		return false
 	}
-	side := 1
-	if p, ok := s.line.dest.(Parallel); ok {
-		side = p.Parallel()
-	}
 	var workers sync.WaitGroup
-	for range min(side, len(s.parts)) {
+	for range min(s.side(), len(s.parts)) {
 		workers.Go(func() {
 			for i, ok := s.take(); ok; i, ok = s.take() {
 				if !s.sendPart(ctx, i) {
@@ -54,12 +55,40 @@ func (s *sender) send(ctx context.Context) bool {
 	return s.left == 0
 }
 
+// side is how many parts go side by side.
+func (s *sender) side() int {
+	if p, ok := s.line.dest.(Parallel); ok {
+		return p.Parallel()
+	}
+	return 1
+}
+
+// inFlight are the records of the parts that may have been on their way at a
+// crash: nobody knows what became of them. Objects are overwritten; what is prompt
+// cannot tell a repeat.
+func (s *sender) inFlight() (records int64) {
+	if !s.line.dest.Prompt() {
+		return 0
+	}
+	n := s.side()
+	for i, part := range s.parts {
+		if n == 0 {
+			break
+		}
+		if s.done[i/8]>>(i%8)&1 == 0 {
+			records += part.Note().Records
+			n--
+		}
+	}
+	return records
+}
+
 // prepare writes the batch into the catalogue, or reads how far it had come.
 func (s *sender) prepare(ctx context.Context) bool {
 	s.left = len(s.parts)
 	s.done = make([]byte, (len(s.parts)+7)/8)
 	c, id := s.line.d.cfg.Catalogue, s.line.log.ID
-	return s.line.attempt(ctx, func(ctx context.Context) error {
+	ok := s.line.attempt(ctx, func(ctx context.Context) error {
 		if s.batch.cut == nil {
 			return store(ctx, c, manifestKey+id, &manifest{From: s.batch.from.Seq, To: s.batch.to, Notes: notesOf(s.parts)})
 		}
@@ -73,10 +102,14 @@ func (s *sender) prepare(ctx context.Context) bool {
 				s.left--
 			}
 		}
-		s.batch.touched.Store(true)
 		s.done = p.Done
 		return nil
 	})
+	if ok && s.batch.cut != nil {
+		s.batch.touched.Store(true)
+		s.doubtful = s.inFlight()
+	}
+	return ok
 }
 
 // take gives out a part that is not done.
@@ -95,14 +128,13 @@ func (s *sender) take() (i int, ok bool) {
 func (s *sender) sendPart(ctx context.Context, i int) bool {
 	part := s.parts[i]
 	var got Receipt
-	// Nobody knows what became of the parts that were on their way at a crash.
 	ok := s.line.attempt(ctx, func(ctx context.Context) error {
 		var err error
 		got, err = part.Send(ctx)
 		if err == nil || errors.Is(err, context.Canceled) { // cut off on the way
 			s.batch.touched.Store(true)
 		}
-		if e, ok := errors.AsType[*Error](err); ok && e.Doubtful {
+		if e, ok := errors.AsType[*Error](err); ok && e.Doubtful && s.line.dest.Prompt() {
 			s.batch.touched.Store(true)
 			s.mu.Lock()
 			s.doubtful += part.Note().Records
@@ -119,18 +151,40 @@ func (s *sender) sendPart(ctx context.Context, i int) bool {
 	}
 	s.mu.Lock()
 	s.done[i/8] |= 1 << (i % 8)
+	s.marked++
+	mark := s.marked
 	s.left--
 	s.bytes += got.Bytes
 	s.refused += got.Refused
-	p := progress{From: s.batch.from.Seq, Done: append([]byte(nil), s.done...)}
 	last := s.left == 0
 	s.mu.Unlock()
 	if last {
 		return true // what follows writes down that the batch is done
 	}
-	return s.line.attempt(ctx, func(ctx context.Context) error {
+	return s.note(ctx, mark)
+}
+
+// note writes down which parts are done, at least the first marks of them: one
+// that waits here while another writes may find that it has been written.
+func (s *sender) note(ctx context.Context, mark int) bool {
+	s.noting.Lock()
+	defer s.noting.Unlock()
+	s.mu.Lock()
+	p := progress{From: s.batch.from.Seq, Done: bytes.Clone(s.done)}
+	marked, noted := s.marked, s.noted
+	s.mu.Unlock()
+	if noted >= mark {
+		return true
+	}
+	ok := s.line.attempt(ctx, func(ctx context.Context) error {
 		return store(ctx, s.line.d.cfg.Catalogue, progressKey+s.line.log.ID, &p)
 	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ok {
+		s.noted = marked
+	}
+	return ok
 }
 
 // addTo adds what was delivered to the totals.

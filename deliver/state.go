@@ -1,10 +1,14 @@
 package deliver
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // Position is a place in the journal between two intervals: where one has ended
@@ -83,7 +87,10 @@ func load[T any](ctx context.Context, c Catalogue, key string, into *T) (bool, e
 	if err != nil || b == nil {
 		return false, err
 	}
-	if err := json.Unmarshal(b, into); err != nil {
+	if b, err = unpack(b); err == nil {
+		err = json.Unmarshal(b, into)
+	}
+	if err != nil {
 		return false, fmt.Errorf("catalogue: %s: not what this version writes: %w", key, err)
 	}
 	return true, nil
@@ -95,8 +102,38 @@ func store[T any](ctx context.Context, c Catalogue, key string, v *T) error {
 	if err != nil {
 		return err
 	}
-	return c.Put(ctx, key, b)
+	return c.Put(ctx, key, pack(b))
 }
+
+// large is from where a value is compressed: a message of NATS has 1 MB by
+// default, and a batch of 2,000 interfaces' events 2,000 notes.
+const large = 32 << 10
+
+func pack(b []byte) []byte {
+	if len(b) < large {
+		return b
+	}
+	var out bytes.Buffer
+	zip := gzip.NewWriter(&out)
+	_, _ = zip.Write(b) // a buffer takes everything
+	_ = zip.Close()
+	return out.Bytes()
+}
+
+// unpack undoes pack: JSON never begins like gzip.
+func unpack(b []byte) ([]byte, error) {
+	if !bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
+		return b, nil
+	}
+	zip, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(zip, maxValue))
+}
+
+// maxValue bounds a value that is read back, in bytes of JSON.
+const maxValue = 64 << 20
 
 // forget removes all that the catalogue knows of a flow log's delivery.
 func forget(ctx context.Context, c Catalogue, id string) error {

@@ -54,6 +54,7 @@ func (l *line) status() Status {
 		FlowLog: l.log, To: l.dest.String(), Totals: l.state.Totals, Status: Success,
 		Held: l.heldOpen + l.heldSealed,
 	}
+	s.Totals.Retries = l.retries
 	now := l.d.cfg.Now()
 	if last > l.state.Position.Seq {
 		s.Backlog = last - l.state.Position.Seq

@@ -34,9 +34,6 @@ const (
 	maxBatches = 1 << 20
 )
 
-// isEmpty reports whether there is nothing to deliver and no way was made.
-func (b *batch) isEmpty() bool { return b.enc == nil && b.to.Seq == b.from.Seq }
-
 // isWhole reports whether the batch must not grow any more: it is the same as one
 // that was begun before a crash.
 func (b *batch) isWhole() bool { return b.cut != nil && b.to.Seq >= b.cut.To.Seq }

@@ -11,15 +11,28 @@ import (
 type Destination interface {
 	// String names it for people: "s3://bucket/prefix".
 	String() string
-	// Prompt reports whether records go as soon as their interval has ended;
-	// otherwise they are collected and go when it is time to publish.
-	Prompt() bool
+	// Manner is how it wants its parts; it never changes.
+	Manner() Manner
 	// Begin begins a batch: some whole aggregation intervals in a row.
 	Begin(Begin) Encoder
 	// Probe asks whether delivery could work, without delivering anything. The
 	// error is an [*Error] where the destination's answer is the cause.
 	Probe(ctx context.Context) error
 	Close() error
+}
+
+// Manner is how a destination wants its parts.
+type Manner struct {
+	// Prompt says that records go as soon as their interval has ended; otherwise
+	// they are collected and go when it is time to publish.
+	Prompt bool
+	// Parallel is how many calls of Send there may be at a time, of different
+	// parts; 0 is one.
+	Parallel int
+	// Replaces says that a part that comes again takes the place of the former:
+	// nothing is there twice. Where it does not, a part whose answer was lost may
+	// be.
+	Replaces bool
 }
 
 // Begin is what a batch begins with.

@@ -244,7 +244,7 @@ func TestWatch(t *testing.T) {
 	}
 	r.start()
 	ctx, cancel := context.WithCancel(t.Context())
-	shown := r.Watch(ctx)
+	shown := r.Watch(ctx, []string{"fl-1"})
 	for i := range 4 {
 		r.journal.append(swapOf(at(15*i), at(15*i+15), 1, i+1, false))
 	}

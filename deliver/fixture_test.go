@@ -204,7 +204,7 @@ type destination struct {
 }
 
 func (d *destination) String() string              { return "shelf" }
-func (d *destination) Prompt() bool                { return d.shelf.prompt }
+func (d *destination) Manner() Manner              { return Manner{Prompt: d.shelf.prompt, Replaces: true} }
 func (d *destination) Probe(context.Context) error { return nil }
 func (d *destination) Close() error                { return nil }
 func (d *destination) Begin(b Begin) Encoder       { return &encoder{d: d, begin: b} }

@@ -18,6 +18,7 @@ type line struct {
 	log    flowlogs.FlowLog
 	format flowlog.Format
 	dest   Destination
+	manner Manner        // of dest
 	wake   chan struct{} // something has changed; room for one
 	ended  chan struct{} // closed when run has returned
 
@@ -48,7 +49,7 @@ type failure struct {
 // one begins at start.
 func newLine(ctx context.Context, d *Dispatcher, log flowlogs.FlowLog, format flowlog.Format, dest Destination, start Position) (*line, error) {
 	l := &line{
-		d: d, log: log, format: format, dest: dest,
+		d: d, log: log, format: format, dest: dest, manner: dest.Manner(),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	known, err := load(ctx, d.cfg.Catalogue, stateKey+log.ID, &l.state)
@@ -124,7 +125,7 @@ func (l *line) isDrained(last uint64) bool {
 func (l *line) holdsTooMuch(share int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	goes := l.sealed != nil || l.dest.Prompt() || l.heldOpen > l.d.pressed()
+	goes := l.sealed != nil || l.manner.Prompt || l.heldOpen > l.d.pressed()
 	return goes && l.heldOpen+l.heldSealed > share
 }
 
@@ -253,7 +254,7 @@ func (l *line) seal() *batch {
 		return nil
 	case b.cut != nil && !b.isWhole():
 		return nil
-	case b.isWhole() || l.dest.Prompt() || due || l.d.draining() || l.heldOpen > l.d.pressed():
+	case b.isWhole() || l.manner.Prompt || due || l.d.draining() || l.heldOpen > l.d.pressed():
 	default:
 		return nil
 	}
@@ -370,7 +371,7 @@ func (l *line) attempt(ctx context.Context, do func(context.Context) error) bool
 // it is logged.
 func (l *line) failed(err error) {
 	l.mu.Lock()
-	news := l.failure.err == nil || l.failure.err.Error() != err.Error()
+	news := l.failure.err == nil || !alike(l.failure.err, err)
 	if l.failure.err == nil {
 		l.failure.since = l.d.cfg.Now()
 	}
@@ -385,6 +386,18 @@ func (l *line) failed(err error) {
 		attrs = append(attrs, "hint", e.Next)
 	}
 	l.d.cfg.Log.Warn("cannot deliver, trying again", attrs...)
+}
+
+// alike reports whether two failures are the same to whoever reads the log. Texts
+// may differ in what a service numbers its answers with, and in the part that was
+// sent.
+func alike(a, b error) bool {
+	x, ok1 := errors.AsType[*Error](a)
+	y, ok2 := errors.AsType[*Error](b)
+	if ok1 && ok2 {
+		return x.Op == y.Op && x.Kind == y.Kind && x.Next == y.Next
+	}
+	return ok1 == ok2 && a.Error() == b.Error()
 }
 
 func (l *line) recovered() {

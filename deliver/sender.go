@@ -26,12 +26,6 @@ type sender struct {
 	next     int
 }
 
-// Parallel is what a destination may have whose parts can go side by side.
-type Parallel interface {
-	// Parallel is how many calls of Send there may be at a time, of different parts.
-	Parallel() int
-}
-
 // send hands over what has not been handed over yet; false when ctx was done
 // before all was.
 func (s *sender) send(ctx context.Context) bool {
@@ -56,18 +50,12 @@ func (s *sender) send(ctx context.Context) bool {
 }
 
 // side is how many parts go side by side.
-func (s *sender) side() int {
-	if p, ok := s.line.dest.(Parallel); ok {
-		return p.Parallel()
-	}
-	return 1
-}
+func (s *sender) side() int { return max(1, s.line.manner.Parallel) }
 
 // inFlight are the records of the parts that may have been on their way at a
-// crash: nobody knows what became of them. Objects are overwritten; what is prompt
-// cannot tell a repeat.
+// crash: nobody knows what became of them.
 func (s *sender) inFlight() (records int64) {
-	if !s.line.dest.Prompt() {
+	if s.line.manner.Replaces {
 		return 0
 	}
 	n := s.side()
@@ -102,12 +90,12 @@ func (s *sender) prepare(ctx context.Context) bool {
 				s.left--
 			}
 		}
-		s.done = p.Done
+		s.done, s.doubtful = p.Done, p.Doubtful
 		return nil
 	})
 	if ok && s.batch.cut != nil {
 		s.batch.touched.Store(true)
-		s.doubtful = s.inFlight()
+		s.doubtful += s.inFlight()
 	}
 	return ok
 }
@@ -134,11 +122,11 @@ func (s *sender) sendPart(ctx context.Context, i int) bool {
 		if err == nil || errors.Is(err, context.Canceled) { // cut off on the way
 			s.batch.touched.Store(true)
 		}
-		if e, ok := errors.AsType[*Error](err); ok && e.Doubtful && s.line.dest.Prompt() {
+		if e, ok := errors.AsType[*Error](err); ok && e.Doubtful {
 			s.batch.touched.Store(true)
-			s.mu.Lock()
-			s.doubtful += part.Note().Records
-			s.mu.Unlock()
+			if !s.line.manner.Replaces {
+				s.suspect(ctx, part.Note().Records)
+			}
 		}
 		return err
 	})
@@ -164,13 +152,31 @@ func (s *sender) sendPart(ctx context.Context, i int) bool {
 	return s.note(ctx, mark)
 }
 
+// suspect counts records that may be there twice from now on, and writes that
+// down before they go again: after a crash nobody else knows. It insists on
+// nothing; what it could not write stands in the next note.
+func (s *sender) suspect(ctx context.Context, records int64) {
+	s.noting.Lock()
+	defer s.noting.Unlock()
+	s.mu.Lock()
+	s.doubtful += records
+	p := s.progressLocked()
+	s.mu.Unlock()
+	_ = store(ctx, s.line.d.cfg.Catalogue, progressKey+s.line.log.ID, &p)
+}
+
+// progressLocked is how far the batch has come.
+func (s *sender) progressLocked() progress {
+	return progress{From: s.batch.from.Seq, Done: bytes.Clone(s.done), Doubtful: s.doubtful}
+}
+
 // note writes down which parts are done, at least the first marks of them: one
 // that waits here while another writes may find that it has been written.
 func (s *sender) note(ctx context.Context, mark int) bool {
 	s.noting.Lock()
 	defer s.noting.Unlock()
 	s.mu.Lock()
-	p := progress{From: s.batch.from.Seq, Done: bytes.Clone(s.done)}
+	p := s.progressLocked()
 	marked, noted := s.marked, s.noted
 	s.mu.Unlock()
 	if noted >= mark {

@@ -72,6 +72,9 @@ type manifest struct {
 type progress struct {
 	From uint64 `json:"from"` // the manifest's
 	Done []byte `json:"done"` // a bit for each part, the lowest first
+	// Doubtful are the records of calls that got no answer: they may be there
+	// twice already.
+	Doubtful int64 `json:"doubtful,omitempty"`
 }
 
 // Keys of the catalogue: one of each per flow log.

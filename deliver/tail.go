@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -20,9 +21,9 @@ type Delivered struct {
 
 const (
 	// maxLines are kept of one batch for those who look on.
-	maxLines = 100_000
+	maxLines = 20_000
 	// backlog is how many batches whoever looks on may be behind.
-	backlog = 64
+	backlog = 16
 )
 
 // tail shows records as they are delivered to those who look on. Nobody who looks
@@ -31,7 +32,14 @@ type tail struct {
 	count atomic.Int32
 
 	mu       sync.Mutex // guards what follows
-	watchers map[chan Delivered]*int
+	watchers map[*watcher]bool
+}
+
+// watcher is somebody who looks on.
+type watcher struct {
+	ids    []string // of flow logs; all when empty
+	out    chan Delivered
+	missed map[string]int // by flow log, since they were told last
 }
 
 // watched reports whether anybody looks on; lines are only kept then.
@@ -52,36 +60,38 @@ func (t *tail) show(log *flowlogs.FlowLog, lines [][]byte, records int64) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for ch, missed := range t.watchers {
-		d := Delivered{FlowLog: *log, Lines: lines, Missed: *missed + int(records) - len(lines)}
+	for w := range t.watchers {
+		if len(w.ids) > 0 && !slices.Contains(w.ids, log.ID) {
+			continue
+		}
+		d := Delivered{FlowLog: *log, Lines: lines, Missed: w.missed[log.ID] + int(records) - len(lines)}
 		select {
-		case ch <- d:
-			*missed = 0
+		case w.out <- d:
+			delete(w.missed, log.ID)
 		default:
-			*missed += int(records)
+			w.missed[log.ID] += int(records)
 		}
 	}
 }
 
-// Watch shows what is delivered from now on, until ctx is done. The lines are
-// shared: nobody writes to them.
-func (d *Dispatcher) Watch(ctx context.Context) <-chan Delivered {
+// Watch shows what is delivered from now on, until ctx is done: of some flow logs,
+// or of all without ids. The lines are shared: nobody writes to them.
+func (d *Dispatcher) Watch(ctx context.Context, ids []string) <-chan Delivered {
 	t := &d.tail
-	ch := make(chan Delivered, backlog)
+	w := &watcher{ids: ids, out: make(chan Delivered, backlog), missed: map[string]int{}}
 	t.mu.Lock()
 	if t.watchers == nil {
-		t.watchers = map[chan Delivered]*int{}
+		t.watchers = map[*watcher]bool{}
 	}
-	t.watchers[ch] = new(int)
+	t.watchers[w] = true
 	t.mu.Unlock()
 	t.count.Add(1)
-	go func() {
-		<-ctx.Done()
+	context.AfterFunc(ctx, func() {
 		t.count.Add(-1)
 		t.mu.Lock()
-		delete(t.watchers, ch)
-		close(ch)
+		delete(t.watchers, w)
+		close(w.out)
 		t.mu.Unlock()
-	}()
-	return ch
+	})
+	return w.out
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,7 +131,7 @@ func (a *app) checkFile(path string, f *checkFileFlags) error {
 	case f.print:
 		c.printProblems(a.err)
 		if c.Valid {
-			_, err = a.out.Write(declare.AppendFile(nil, whole))
+			_, err = a.out.Write(printed(whole))
 		}
 	default:
 		if whole != nil {
@@ -385,4 +386,13 @@ func printRows(w io.Writer, header []string, numbers int, rows [][]string) error
 		fmt.Fprintf(w, "… and %d more: weir check --json\n", more)
 	}
 	return nil
+}
+
+// printed is a file as it is understood. A topology alone is written as the book
+// of policies keeps it.
+func printed(f *declare.File) []byte {
+	if f.Described && !f.HasFlowLogs && !f.MostSpecific && reflect.DeepEqual(f.Settings, declare.Settings{}) {
+		return declare.Append(nil, f.Topology)
+	}
+	return declare.AppendFile(nil, f)
 }

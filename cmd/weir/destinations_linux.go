@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type destinations struct {
 	settings  declare.Settings
 	buckets   string // directory of the local buckets
 	journalID string
+	region    string // of the flow logs: a log group is of the same
 
 	s3       lazily[*s3.Endpoint]
 	logs     lazily[*logs.Endpoint]
@@ -117,14 +119,14 @@ func (d *destinations) bucket(name string) (s3.Bucket, error) {
 func (d *destinations) logsEndpoint() (*logs.Endpoint, error) {
 	return d.logs.open(func() (*logs.Endpoint, error) {
 		c := d.settings.Logs
-		return logs.OpenEndpoint(context.Background(), logs.EndpointConfig{URL: urlOf(c), Region: c.Region, Profile: c.Profile})
+		return logs.OpenEndpoint(context.Background(), logs.EndpointConfig{URL: urlOf(c), Region: cmp.Or(c.Region, d.region), Profile: c.Profile})
 	})
 }
 
 func (d *destinations) firehoseEndpoint() (*firehose.Endpoint, error) {
 	return d.firehose.open(func() (*firehose.Endpoint, error) {
 		c := d.settings.Firehose
-		return firehose.OpenEndpoint(context.Background(), firehose.EndpointConfig{URL: urlOf(c), Region: c.Region, Profile: c.Profile})
+		return firehose.OpenEndpoint(context.Background(), firehose.EndpointConfig{URL: urlOf(c), Region: cmp.Or(c.Region, d.region), Profile: c.Profile})
 	})
 }
 
@@ -138,8 +140,13 @@ func urlOf(s declare.Service) string {
 
 // probe asks whether a place can be delivered to, and answers in AWS's words.
 func (d *destinations) probe(ctx context.Context, place flowlogs.Place) error {
-	if place.Type != flowlogs.S3 {
-		return nil // AWS makes no check: the log group is made with the first record
+	switch place.Type { // AWS makes no check: the log group is made with the first record
+	case flowlogs.Logs:
+		_, err := d.logsEndpoint()
+		return err
+	case flowlogs.Firehose:
+		_, err := d.firehoseEndpoint()
+		return err
 	}
 	bucket, err := d.bucket(place.Bucket)
 	if err == nil {

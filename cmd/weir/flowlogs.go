@@ -51,33 +51,22 @@ func (a *app) running(ctx context.Context) (control.Status, error) {
 	return s, a.asked(err)
 }
 
-// asked gives an error of the running Weir its next step.
+// asked gives an error of the running Weir its next step, where that is one of
+// these commands: the API, which has the same errors, has none.
 func (a *app) asked(err error) error {
 	if errors.Is(err, control.ErrNotRunning) {
 		return withHint(fmt.Errorf("%w: %s", err, a.dataDir),
 			"start it: weir up; or name its directory: --data DIR. A file can declare flow logs beforehand: docs/flow-logs.md")
 	}
 	e, ok := errors.AsType[*flowlogs.Error](err)
-	if !ok || e.Hint() != "" {
-		return err
+	switch {
+	case !ok || e.Hint() != "":
+	case e.Code == flowlogs.FlowLogNotFound:
+		return withHint(err, "weir flow-logs list shows those that there are")
+	case e.Code == flowlogs.InvalidParameter && strings.HasPrefix(e.Param, "DestinationOptions."):
+		return withHint(err, "only buckets have files and folders: leave --file-format, --hive and --hourly out")
 	}
-	next := nextSteps[e.Code]
-	if strings.HasPrefix(e.Param, "DestinationOptions.") && e.Code == flowlogs.InvalidParameter {
-		next = "only buckets have files and folders: leave --file-format, --hive and --hourly out"
-	}
-	if next == "" {
-		return err
-	}
-	return withHint(err, "%s", next)
-}
-
-// nextSteps are what these commands know about errors that have no hint: the API,
-// which has them too, has no commands.
-var nextSteps = map[flowlogs.Code]string{
-	flowlogs.FlowLogNotFound:   "weir flow-logs list shows those that there are",
-	flowlogs.InterfaceNotFound: "weir check shows the interfaces that are watched",
-	flowlogs.VPCNotFound:       "weir check FILE shows the VPCs of a file; --resource all is every interface",
-	flowlogs.SubnetNotFound:    "weir check FILE shows the subnets of a file; --resource all is every interface",
+	return err
 }
 
 // owner is the account and region that own what the running Weir records.

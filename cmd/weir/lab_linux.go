@@ -144,6 +144,7 @@ func (a *app) lab(ctx context.Context, f *labFlags, format flowlog.Format) (err 
 		return errors.Join(err, s.close(false))
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
+	s.subscriptions.describe(l.Topology())
 	// Like weir up: counting begins first, so that every refusal is recorded.
 	if err := s.watch(l.Topology().Interfaces); err != nil {
 		return errors.Join(err, s.close(false))

@@ -25,9 +25,13 @@ type app struct {
 	now func() time.Time
 }
 
-// newRoot is the whole command tree. A command is one file and one line here.
+// newRoot is the whole command tree.
 func newRoot(s streams) *cobra.Command {
-	a := &app{streams: s}
+	return (&app{streams: s}).root()
+}
+
+// root is the command tree over an app. A command is one file and one line here.
+func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "weir",
 		Short: "VPC Flow Logs for any network you run",
@@ -37,9 +41,9 @@ func newRoot(s streams) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetIn(s.in)
-	root.SetOut(s.out)
-	root.SetErr(s.err)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{err: err, command: cmd.CommandPath()}

@@ -13,6 +13,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if program := otherProgram(); program != nil {
+		program()
+		return
+	}
 	testscript.Main(m, map[string]func(){"weir": main})
 }
 

@@ -18,6 +18,8 @@ type interfaceSource struct {
 	described *described // nil: those of the host
 	host      discover.Host
 	list      []vpc.Interface // to begin with
+	// changed is told of the interfaces that are found later.
+	changed func([]vpc.Interface)
 	log       *slog.Logger
 }
 
@@ -43,6 +45,16 @@ func (a *app) interfaceSource(f *upFlags, now *policyNow, log *slog.Logger) (*in
 	return from, nil
 }
 
+// resources tells a station what flow logs can be of: what the file describes, or
+// what the interfaces that were found belong to.
+func (f *interfaceSource) resources(s *station, list []vpc.Interface) {
+	if f.described != nil && f.described.content.Described {
+		s.subscriptions.describe(f.described.inUse)
+		return
+	}
+	s.subscriptions.describe(vpc.Default(list))
+}
+
 // content is what the file says; nil without one.
 func (f *interfaceSource) content() *declare.File {
 	if f.described == nil {
@@ -54,11 +66,13 @@ func (f *interfaceSource) content() *declare.File {
 // tell lets a station follow what the file says of flow logs. What it says of
 // destinations and the journal counts from the next start.
 func (f *interfaceSource) tell(s *station, own flowlogs.FlowLog) {
+	f.changed = func(list []vpc.Interface) { f.resources(s, list) }
 	if f.described == nil {
 		return
 	}
 	settings := f.described.content.Settings
 	f.described.changedTo = func(ctx context.Context, file *declare.File) {
+		f.resources(s, f.described.inUse.Interfaces)
 		if err := s.subscriptions.reconcile(ctx, wantedFlowLogs(own, file)); err != nil {
 			f.log.Error("the file's flow logs are not those at work", "err", err, "hint", hintOf(err))
 		}
@@ -76,6 +90,7 @@ func (f *interfaceSource) begin(ctx context.Context, s *station) (<-chan struct{
 	if f.described != nil {
 		f.list = f.described.interfaces()
 	}
+	f.resources(s, f.list)
 	if len(f.list) > 0 {
 		if err := s.watch(f.list); err != nil {
 			return nil, err
@@ -106,6 +121,7 @@ func (f *interfaceSource) follow(ctx context.Context, changes <-chan struct{}, l
 			f.log.Warn("cannot list the network devices", "err", err)
 			continue
 		}
+		f.changed(list)
 		select {
 		case lists <- list:
 		case <-ctx.Done():

@@ -119,7 +119,7 @@ func (s *station) openDelivery(ctx context.Context) error {
 	}
 	s.topologies = newTopologies(catalogue, s.cfg.Log)
 	s.policies = &policies{catalogue: catalogue, book: s.cfg.Rules}
-	s.destinations = &destinations{settings: s.cfg.Settings, buckets: s.cfg.Buckets, journalID: id}
+	s.destinations = &destinations{settings: s.cfg.Settings, buckets: s.cfg.Buckets, journalID: id, region: s.cfg.Region}
 	s.subscriptions = &subscriptions{
 		catalogue: catalogue, destinations: s.destinations,
 		account: s.cfg.AccountID, region: s.cfg.Region, now: s.cfg.Now, log: s.cfg.Log,
@@ -416,7 +416,7 @@ func (s *station) status() control.Status {
 		return *final
 	}
 	st := control.Status{
-		Process:  control.Process{PID: os.Getpid(), Version: thisBuild().Version, Started: s.started, Data: s.cfg.Data},
+		Process:  control.Process{PID: os.Getpid(), Version: thisBuild().Version, Started: s.started, Data: s.cfg.Data, AccountID: s.cfg.AccountID, Region: s.cfg.Region},
 		Journal:  s.journalStatus(),
 		FlowLogs: s.subscriptions.status(),
 	}

@@ -31,7 +31,7 @@ type subscriptions struct {
 
 	mu       sync.Mutex // guards what follows, and makes one change at a time
 	list     []flowlogs.FlowLog
-	topology *vpc.Index // nil: every resource exists
+	topology *vpc.Topology // nil: every resource exists
 }
 
 const flowLogKey = "flow-logs."
@@ -92,7 +92,7 @@ func (s *subscriptions) intervals() []time.Duration {
 func (s *subscriptions) describe(t *vpc.Topology) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.topology = t.Index()
+	s.topology = t
 }
 
 // Create implements control.FlowLogs.
@@ -105,11 +105,11 @@ func (s *subscriptions) Create(ctx context.Context, r flowlogs.Request) (flowlog
 		Probe: func(p flowlogs.Place) error { return s.destinations.probe(ctx, p) },
 	}
 	if s.topology != nil {
-		facts.Topology = s.topology
+		facts.Topology = s.topology.Index()
 	}
 	result, err := flowlogs.New(r, facts)
 	if err != nil {
-		return flowlogs.Result{}, err
+		return flowlogs.Result{}, s.withResources(err)
 	}
 	for i, f := range result.Made {
 		if err := s.addLocked(ctx, f); err != nil {
@@ -120,6 +120,49 @@ func (s *subscriptions) Create(ctx context.Context, r flowlogs.Request) (flowlog
 		}
 	}
 	return result, nil
+}
+
+// shownResources are as many as help to find the one that was meant.
+const shownResources = 8
+
+// withResources adds to an error about a resource that does not exist which there
+// are.
+func (s *subscriptions) withResources(err error) error {
+	e, ok := errors.AsType[*flowlogs.Error](err)
+	if !ok || s.topology == nil || e.Hint() != "" {
+		return err
+	}
+	var there []string
+	add := func(id, name string) {
+		if name != "" {
+			id += " (" + name + ")"
+		}
+		there = append(there, id)
+	}
+	switch e.Code {
+	case flowlogs.VPCNotFound:
+		for _, v := range s.topology.VPCs {
+			add(v.ID, v.Name)
+		}
+	case flowlogs.SubnetNotFound:
+		for _, n := range s.topology.Subnets {
+			add(n.ID, n.Name)
+		}
+	case flowlogs.InterfaceNotFound:
+		for _, i := range s.topology.Interfaces {
+			add(i.ID, i.Name)
+		}
+	default:
+		return err
+	}
+	hint := "there is none"
+	if len(there) > 0 {
+		hint = "there are: " + strings.Join(there[:min(len(there), shownResources)], ", ")
+		if more := len(there) - shownResources; more > 0 {
+			hint += fmt.Sprintf(" and %d more", more)
+		}
+	}
+	return flowlogs.NewError(e.Code, e.Message, e.Param, hint)
 }
 
 // addLocked stores a flow log and begins to deliver it.
@@ -193,23 +236,27 @@ func (s *subscriptions) Delete(ctx context.Context, ids []string) error {
 	return nil
 }
 
+// lastWords is how long what was delivered last is still shown when whoever looks
+// on, or Weir, comes to an end.
+const lastWords = time.Second
+
 // Watch implements control.FlowLogs.
 func (s *subscriptions) Watch(ctx context.Context, ids []string) <-chan control.Delivered {
 	out := make(chan control.Delivered)
-	in := s.dispatcher.Watch(ctx)
+	in := s.dispatcher.Watch(ctx, ids)
 	go func() {
 		defer close(out)
+		end := make(chan struct{})
+		context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, func() { close(end) }) })
 		for d := range in {
-			if len(ids) > 0 && !slices.Contains(ids, d.FlowLog.ID) {
-				continue
-			}
 			shown := control.Delivered{FlowLogID: d.FlowLog.ID, Format: d.FlowLog.Format, Missed: d.Missed}
 			for _, line := range d.Lines {
 				shown.Lines = append(shown.Lines, string(line))
 			}
 			select {
 			case out <- shown:
-			case <-ctx.Done():
+			case <-end:
+				return
 			}
 		}
 	}()
@@ -246,7 +293,7 @@ func (s *subscriptions) reconcile(ctx context.Context, want []flowlogs.FlowLog) 
 		s.list[i] = f
 	}
 	for _, r := range plan.Refused {
-		s.log.Error("a declared flow log is not made", "err", r)
+		s.log.Error("a declared flow log is not made", "flow_log", r.FlowLog.ID, "to", flowlogs.Target(r.FlowLog), "err", r.Err, "hint", r.Err.Hint())
 	}
 	return nil
 }

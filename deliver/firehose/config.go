@@ -39,10 +39,7 @@ func OpenEndpoint(ctx context.Context, cfg EndpointConfig) (*Endpoint, error) {
 }
 
 // Close closes the connections that no call uses.
-func (e *Endpoint) Close() error {
-	e.opened.Client.CloseIdleConnections()
-	return nil
-}
+func (e *Endpoint) Close() error { return e.opened.Close() }
 
 // Config is what a destination is made of.
 type Config struct {

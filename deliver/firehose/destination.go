@@ -15,27 +15,21 @@ type Destination struct {
 	format   flowlog.Format
 }
 
-var (
-	_ deliver.Destination = (*Destination)(nil)
-	_ deliver.Parallel    = (*Destination)(nil)
-)
+var _ deliver.Destination = (*Destination)(nil)
 
 // String is "firehose:NAME", as a flow log names it.
 func (d *Destination) String() string { return "firehose:" + d.stream }
 
-// Prompt implements [deliver.Destination]: Firehose collects by itself.
-func (d *Destination) Prompt() bool { return true }
+// Manner implements [deliver.Destination]. Firehose collects by itself. A million
+// records are 2,000 calls: with one at a time 40 s of an interval's 60, at 20 ms a
+// call. Firehose promises no order.
+func (d *Destination) Manner() deliver.Manner { return deliver.Manner{Prompt: true, Parallel: 8} }
 
 // Begin implements [deliver.Destination]. A batch that nothing was added to takes
 // no memory worth naming.
 func (d *Destination) Begin(b deliver.Begin) deliver.Encoder {
 	return &encoder{d: d}
 }
-
-// Parallel implements [deliver.Parallel]. A million records are 2,000 calls: with
-// one at a time 40 s of an interval's 60, at 20 ms a call. Firehose promises no
-// order.
-func (d *Destination) Parallel() int { return 8 }
 
 // Probe fails when there are no credentials. It does not ask for the stream:
 // AWS's delivery may put records and list tags (its service-linked role), and

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"weir/deliver"
+	"weir/deliver/internal/aws"
 	"weir/deliver/internal/awstest"
 	"weir/flowlog"
 )
@@ -67,7 +68,7 @@ func serve(t testing.TB) *service {
 
 func (s *service) destination(t testing.TB) *Destination {
 	t.Helper()
-	e, err := OpenEndpoint(t.Context(), EndpointConfig{URL: s.url, Timeout: 200 * time.Millisecond})
+	e, err := OpenEndpoint(t.Context(), EndpointConfig{URL: s.url, Timeouts: aws.Timeouts{Call: 200 * time.Millisecond}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,8 +163,8 @@ func TestReactions(t *testing.T) {
 		"not allowed":  {fail(400, "AccessDeniedException"), deliver.Access, false, true},
 		"not put to":   {fail(400, "InvalidSourceException"), deliver.Unknown, false, false},
 		"an own fault": {fail(500, "InternalFailure"), deliver.Unknown, true, false},
-		"cut":          {awstest.Cut, deliver.Unknown, true, false},
-		"hangs":        {func(http.ResponseWriter) { time.Sleep(300 * time.Millisecond) }, deliver.Unknown, true, false},
+		"cut":          {awstest.Cut, deliver.Unknown, true, true},
+		"hangs":        {func(http.ResponseWriter) { time.Sleep(300 * time.Millisecond) }, deliver.Unknown, true, true},
 		"says nothing of its failures": {func(w http.ResponseWriter) {
 			awstest.JSON(w, map[string]any{"FailedPutCount": 1})
 		}, deliver.Unknown, true, false},

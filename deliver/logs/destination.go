@@ -17,29 +17,23 @@ type Destination struct {
 	streams  streams
 }
 
-var (
-	_ deliver.Destination = (*Destination)(nil)
-	_ deliver.Parallel    = (*Destination)(nil)
-)
+var _ deliver.Destination = (*Destination)(nil)
 
 // String is "logs:GROUP", as a flow log names it.
 func (d *Destination) String() string { return "logs:" + d.group }
 
-// Prompt implements [deliver.Destination]: AWS, too, delivers to log groups as
-// soon as it can, and to buckets every five minutes.
-func (d *Destination) Prompt() bool { return true }
+// Manner implements [deliver.Destination]. AWS, too, delivers to log groups as
+// soon as it can, and to buckets every five minutes. With one call at a time,
+// 2,000 interfaces at 20 ms a call take 40 s of an interval's 60. AWS takes calls
+// side by side, also of one stream ("You can use parallel PutLogEvents actions on
+// the same log stream"), and keeps the events in the order of their time.
+func (d *Destination) Manner() deliver.Manner { return deliver.Manner{Prompt: true, Parallel: 8} }
 
 // Begin implements [deliver.Destination]. A batch that nothing was added to takes
 // no memory worth naming.
 func (d *Destination) Begin(b deliver.Begin) deliver.Encoder {
 	return &encoder{d: d}
 }
-
-// Parallel implements [deliver.Parallel]. With one call at a time, 2,000
-// interfaces at 20 ms a call take 40 s of an interval's 60. AWS takes calls side
-// by side, also of one stream ("You can use parallel PutLogEvents actions on the
-// same log stream"), and keeps the events in the order of their time.
-func (d *Destination) Parallel() int { return 8 }
 
 // Probe fails when there are no credentials. A log group that is not there is no
 // error for AWS (CreateFlowLogs): it is made with the first events.

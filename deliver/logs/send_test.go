@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/deliver"
+	"weir/deliver/internal/aws"
 	"weir/deliver/internal/awstest"
 	"weir/flowlog"
 )
@@ -76,7 +77,7 @@ func (s *service) answer(w http.ResponseWriter, action string, body []byte) {
 
 func (s *service) open(t testing.TB, timeout time.Duration) *Endpoint {
 	t.Helper()
-	e, err := OpenEndpoint(t.Context(), EndpointConfig{URL: s.url, Timeout: timeout})
+	e, err := OpenEndpoint(t.Context(), EndpointConfig{URL: s.url, Timeouts: aws.Timeouts{Call: timeout}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -374,7 +375,7 @@ func TestPartsSideBySide(t *testing.T) {
 	parts := encode(t, d, deliver.Begin{}, traffic(1, 40, 5))
 	work := make(chan *part)
 	var workers sync.WaitGroup
-	for range d.Parallel() {
+	for range d.Manner().Parallel {
 		workers.Go(func() {
 			for p := range work {
 				if _, err := p.Send(t.Context()); err != nil {

@@ -84,8 +84,9 @@ func (d *Destination) String() string {
 	return d.bucket.String() + "/" + d.key.Prefix
 }
 
-// Prompt is false: objects are published every few minutes, like AWS's.
-func (d *Destination) Prompt() bool { return false }
+// Manner implements [deliver.Destination]. Objects are published every few
+// minutes, like AWS's, and one of the same name takes the former's place.
+func (d *Destination) Manner() deliver.Manner { return deliver.Manner{Replaces: true} }
 
 // Begin begins a batch. It takes next to no memory before the first record.
 func (d *Destination) Begin(b deliver.Begin) deliver.Encoder { return newEncoder(d, b) }

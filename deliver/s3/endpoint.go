@@ -1,27 +1,23 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"net"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	smithy "github.com/aws/smithy-go/middleware"
 
+	awsclient "weir/deliver/internal/aws"
 	"weir/flowlog"
 )
 
@@ -52,32 +48,13 @@ type EndpointConfig struct {
 	Connections int // at once to one host; 0 is 32
 }
 
-// Timeouts bound the steps of a call; 0 is what [DefaultTimeouts] has.
-type Timeouts struct {
-	Connect time.Duration // TCP
-	TLS     time.Duration // its handshake
-	Answer  time.Duration // from the end of the request to the first line of the answer
-	Call    time.Duration // all of it, a second attempt included
-}
-
-// DefaultTimeouts let an object of 75 MB through a line of 5 Mbit/s.
-var DefaultTimeouts = Timeouts{Connect: 5 * time.Second, TLS: 10 * time.Second, Answer: 30 * time.Second, Call: 3 * time.Minute}
-
-const defaultConnections = 32
+// Timeouts bound the steps of a call; 0 is the default, and 3 minutes for all of
+// it: an object of 75 MB goes through a line of 5 Mbit/s.
+type Timeouts = awsclient.Timeouts
 
 func (c EndpointConfig) withDefaults() (EndpointConfig, error) {
-	t := &c.Timeouts
-	for _, d := range [...]struct {
-		value *time.Duration
-		or    time.Duration
-	}{{&t.Connect, DefaultTimeouts.Connect}, {&t.TLS, DefaultTimeouts.TLS}, {&t.Answer, DefaultTimeouts.Answer}, {&t.Call, DefaultTimeouts.Call}} {
-		if *d.value <= 0 {
-			*d.value = d.or
-		}
-	}
-	if c.Connections <= 0 {
-		c.Connections = defaultConnections
-	}
+	c.Timeouts.Call = cmp.Or(c.Timeouts.Call, 3*time.Minute)
+	c.Connections = cmp.Or(c.Connections, 32)
 	switch c.Encryption {
 	case "", "AES256", "aws:kms", "aws:kms:dsse":
 	default:
@@ -86,25 +63,15 @@ func (c EndpointConfig) withDefaults() (EndpointConfig, error) {
 	if (c.KMSKeyID != "" || c.BucketKey) && c.Encryption != "aws:kms" && c.Encryption != "aws:kms:dsse" {
 		return c, errors.New("a key of KMS is of use with encryption aws:kms only")
 	}
-	if c.URL == "" {
-		return c, nil
-	}
-	u, err := url.Parse(c.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return c, fmt.Errorf("endpoint %q: want http://host:port or https://host:port", c.URL)
-	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return c, fmt.Errorf("endpoint %q: want nothing but a scheme, a host and perhaps a path", u.Redacted())
-	}
 	return c, nil
 }
 
 // Endpoint is an S3 service and its credentials. Its connections are shared by
 // all buckets and flow logs.
 type Endpoint struct {
-	cfg       EndpointConfig
-	client    *s3.Client
-	transport *http.Transport
+	cfg    EndpointConfig
+	opened *awsclient.Opened
+	client *s3.Client
 }
 
 // OpenEndpoint reads what the environment and ~/.aws say, and connects to
@@ -114,53 +81,26 @@ func OpenEndpoint(ctx context.Context, cfg EndpointConfig) (*Endpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("S3: %w", err)
 	}
-	client := awshttp.NewBuildableClient().
-		WithDialerOptions(func(d *net.Dialer) { d.Timeout = cfg.Timeouts.Connect }).
-		WithTransportOptions(func(t *http.Transport) {
-			t.TLSHandshakeTimeout = cfg.Timeouts.TLS
-			t.ResponseHeaderTimeout = cfg.Timeouts.Answer
-			t.MaxConnsPerHost, t.MaxIdleConnsPerHost = cfg.Connections, cfg.Connections
-			t.IdleConnTimeout = 30 * time.Second // less than servers keep theirs
-		})
-	load := []func(*awsconfig.LoadOptions) error{
-		awsconfig.WithHTTPClient(client), // it gets AWS_CA_BUNDLE's certificates
-		awsconfig.WithRetryer(newRetryer),
-		// Every object carries its checksum in a header. Services other than
-		// AWS's do not all know checksums behind the body, which the SDK prefers.
-		awsconfig.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
-		awsconfig.WithResponseChecksumValidation(aws.ResponseChecksumValidationWhenRequired),
-		awsconfig.WithAPIOptions([]func(*smithy.Stack) error{middleware.AddUserAgentKey("weir")}),
-	}
-	if cfg.Region != "" {
-		load = append(load, awsconfig.WithRegion(cfg.Region))
-	} else if cfg.URL != "" {
-		load = append(load, awsconfig.WithDefaultRegion("us-east-1"))
-	}
-	if cfg.Profile != "" {
-		load = append(load, awsconfig.WithSharedConfigProfile(cfg.Profile))
-	}
-	if cfg.Credentials != nil {
-		load = append(load, awsconfig.WithCredentialsProvider(cfg.Credentials))
-	}
-	loaded, err := awsconfig.LoadDefaultConfig(ctx, load...)
+	opened, err := awsclient.Open(ctx, awsclient.EndpointConfig{
+		URL: cfg.URL, Region: cfg.Region, Profile: cfg.Profile, Credentials: cfg.Credentials,
+		Timeouts: cfg.Timeouts, Connections: cfg.Connections,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("S3: %w", err)
 	}
-	if loaded.Region == "" {
-		return nil, errors.New("S3: no region: set it in the configuration, as AWS_REGION, or in the profile")
-	}
-	if loaded.Credentials != nil {
-		loaded.Credentials = namedCredentials{loaded.Credentials}
-	}
-	e := &Endpoint{cfg: cfg, transport: loaded.HTTPClient.(*awshttp.BuildableClient).GetTransport()}
-	loaded.HTTPClient = &http.Client{Transport: e.transport, CheckRedirect: onlyTemporary}
-	e.client = s3.NewFromConfig(loaded, func(o *s3.Options) {
-		if cfg.URL != "" {
-			o.BaseEndpoint = &cfg.URL
+	opened.Client.HTTP.CheckRedirect = onlyTemporary
+	client := s3.NewFromConfig(opened.Config, func(o *s3.Options) {
+		o.Retryer = newRetryer()
+		// Every object carries its checksum in a header. Services other than
+		// AWS's do not all know checksums behind the body, which the SDK prefers.
+		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		if opened.URL != nil {
+			o.BaseEndpoint = opened.URL
 			o.UsePathStyle = !cfg.VirtualHost
 		}
 	})
-	return e, nil
+	return &Endpoint{cfg: cfg, opened: opened, client: client}, nil
 }
 
 // onlyTemporary follows what S3 says of a young bucket, and like the SDK's own
@@ -182,7 +122,7 @@ func newRetryer() aws.Retryer {
 		o.Retryables = []retry.IsErrorRetryable{
 			retry.NoRetryCanceledError{},
 			retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
-				if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+				if (retry.TimeouterError{}).IsErrorTimeout(err) == aws.TrueTernary {
 					return aws.FalseTernary // it took long enough already
 				}
 				return aws.UnknownTernary
@@ -193,27 +133,8 @@ func newRetryer() aws.Retryer {
 	})
 }
 
-// namedCredentials marks the errors of a chain, which otherwise look like those
-// of a call.
-type namedCredentials struct{ aws.CredentialsProvider }
-
-func (c namedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	v, err := c.CredentialsProvider.Retrieve(ctx)
-	if err != nil {
-		err = &credentialsError{err}
-	}
-	return v, err
-}
-
-type credentialsError struct{ error }
-
-func (e *credentialsError) Unwrap() error { return e.error }
-
 // Close closes the connections that nobody uses.
-func (e *Endpoint) Close() error {
-	e.transport.CloseIdleConnections()
-	return nil
-}
+func (e *Endpoint) Close() error { return e.opened.Close() }
 
 // Bucket is a bucket of the service.
 func (e *Endpoint) Bucket(name string) Bucket { return &remote{e, name} }
@@ -232,8 +153,6 @@ func (b *remote) Tidy(string) error { return nil }
 // Put is one PutObject: at 75 MB there is no need for parts, and nothing is left
 // to clean up when it fails.
 func (b *remote) Put(ctx context.Context, key flowlog.ObjectKey, body *Body) error {
-	call, stop := context.WithTimeout(ctx, b.cfg.Timeouts.Call)
-	defer stop()
 	name := key.String()
 	in := &s3.PutObjectInput{
 		Bucket: &b.name, Key: &name,
@@ -254,8 +173,8 @@ func (b *remote) Put(ctx context.Context, key flowlog.ObjectKey, body *Body) err
 	if b.cfg.BucketKey {
 		in.BucketKeyEnabled = &b.cfg.BucketKey
 	}
-	if _, err := b.client.PutObject(call, in); err != nil {
-		return b.failed(ctx, call, "put an object", b.String()+"/"+name, err)
+	if _, err := b.client.PutObject(ctx, in); err != nil {
+		return b.failed(ctx, "put an object", b.String()+"/"+name, err)
 	}
 	return nil
 }
@@ -280,10 +199,8 @@ func checksum32(b *Body) string {
 // Probe is HeadBucket, which wants s3:ListBucket like AWS's check of a flow
 // log's bucket.
 func (b *remote) Probe(ctx context.Context) error {
-	call, stop := context.WithTimeout(ctx, b.cfg.Timeouts.Call)
-	defer stop()
-	if _, err := b.client.HeadBucket(call, &s3.HeadBucketInput{Bucket: &b.name}); err != nil {
-		return b.probed(b.failed(ctx, call, "look at the bucket", b.String(), err))
+	if _, err := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.name}); err != nil {
+		return b.probed(b.failed(ctx, "look at the bucket", b.String(), err))
 	}
 	return nil
 }

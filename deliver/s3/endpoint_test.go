@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"weir/deliver"
+	"weir/deliver/internal/awstest"
 	"weir/deliver/s3"
 	"weir/flowlog"
 )
@@ -62,18 +63,13 @@ func (r *recorder) requests() []*http.Request {
 	return r.seen
 }
 
-// alone keeps the SDK's chain away from the machine it runs on.
+// alone keeps the SDK's chain away from the machine it runs on, and leaves it
+// without credentials and region.
 func alone(t *testing.T) {
 	t.Helper()
-	for _, name := range []string{
-		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION",
-		"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-	} {
-		t.Setenv(name, "")
-	}
-	t.Setenv("AWS_CONFIG_FILE", "/dev/null")
-	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	awstest.Env(t)
+	awstest.NoCredentials(t)
+	t.Setenv("AWS_REGION", "")
 }
 
 func open(t *testing.T, cfg s3.EndpointConfig) *s3.Endpoint {

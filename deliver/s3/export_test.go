@@ -3,12 +3,14 @@ package s3
 import (
 	"context"
 	"net"
+	"net/http"
 )
 
 // DialTo leads all connections to an address, without TLS.
 func (e *Endpoint) DialTo(address string) {
-	e.transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+	t := e.opened.Client.HTTP.Transport.(*http.Transport)
+	t.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}
-	e.transport.DialTLSContext = e.transport.DialContext
+	t.DialTLSContext = t.DialContext
 }

@@ -20,8 +20,8 @@ import (
 func TestDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "buckets", "flow")
 	d := destination(t, options(s3.OpenDirectory(dir)))
-	if d.String() != "s3://flow" || d.Prompt() {
-		t.Errorf("%s, prompt %v", d, d.Prompt())
+	if d.String() != "s3://flow" || d.Manner() != (deliver.Manner{Replaces: true}) {
+		t.Errorf("%s, %+v", d, d.Manner())
 	}
 	keys := send(t, encode(t, d, deliver.Begin{}, ended(1, noon), ended(2, noon.Add(-time.Second))))
 	if diff := cmp.Diff(keys, tree(t, dir)); diff != "" { // in order of slots

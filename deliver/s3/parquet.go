@@ -14,9 +14,9 @@ const (
 	groupRows = 64 << 10
 
 	// stagedRows wait as records in columns, 200 to 400 bytes each, before a
-	// collector is taken: that one needs 256 KiB for each column of numbers,
-	// however few rows it has.
-	stagedRows = 8 << 10
+	// collector is taken: that one has tables for each column, which for fewer rows
+	// take more (BenchmarkOpenEncoders).
+	stagedRows = 4 << 10
 
 	// stagedBeside wait when there is a collector, in the first batchesBeside
 	// batches.
@@ -164,8 +164,6 @@ func (p *parquetPacker) full() bool {
 	return p.largest > 0 && p.waiting() == 0 && p.out.Size()+p.footer+p.largest+p.largest/4 > p.max
 }
 
-// held takes 8 bytes for a collected row and column: some columns have one value
-// for all rows, some a new one for each.
 func (p *parquetPacker) held() int64 {
 	n := p.body.size + 4<<10
 	columns := int64(len(p.format.Fields()))
@@ -173,7 +171,7 @@ func (p *parquetPacker) held() int64 {
 		n += int64(cap(b.Text)) + (columns+int64(p.numbers)/8)*8*int64(stageRoom(i))
 	}
 	if p.many != nil {
-		n += int64(p.numbers)<<18 + 8*columns*int64(p.many.Rows())
+		n += int64(p.many.Held())
 	}
 	return n
 }

@@ -25,6 +25,15 @@ var (
 	}
 )
 
+// ParseDuration reads a time span as files have it: 30s, 5m, 12h or 30d.
+func ParseDuration(s string) (d time.Duration, ok bool) {
+	n, ok := parseAmount(s, durations)
+	return time.Duration(n), ok
+}
+
+// ParseSize reads a number of bytes as files have it: 512MiB or 10GB.
+func ParseSize(s string) (n int64, ok bool) { return parseAmount(s, sizes) }
+
 // duration is the key's time span, such as 30s, 5m, 12h or 30d, within bounds. It
 // is 0 when the key is not there or wrong.
 func (d *decoder) duration(n *node, key string, least, most time.Duration) time.Duration {

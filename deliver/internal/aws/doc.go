@@ -3,7 +3,7 @@
 // errors mean for a flow log.
 //
 //	EndpointConfig ─ Open ─▶ aws.Config ─▶ the service's client
-//	a client's error ─ Classify ─▶ deliver.Error: kind, wait, doubt, hint
+//	a client's error ─ Error ─▶ deliver.Error: kind, wait, doubt, hint
 //
 // Nothing is tried again here: the owner of the flow log does that, with
 // back-off, and shows the owner why it waits.

@@ -3,12 +3,14 @@ package aws
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"weir/deliver"
 )
@@ -19,20 +21,14 @@ import (
 // for fewer calls (aws/retry, DefaultThrottleErrorCodes).
 var kinds = map[string]deliver.Kind{
 	"BandwidthLimitExceeded":                 deliver.Rate,
-	"EC2ThrottledException":                  deliver.Rate,
 	"LimitExceededException":                 deliver.Rate,
 	"PriorRequestNotComplete":                deliver.Rate,
 	"ProvisionedThroughputExceededException": deliver.Rate,
 	"RequestLimitExceeded":                   deliver.Rate,
-	"RequestThrottled":                       deliver.Rate,
-	"RequestThrottledException":              deliver.Rate,
 	"ServiceQuotaExceededException":          deliver.Rate,
 	"ServiceUnavailable":                     deliver.Rate,
 	"ServiceUnavailableException":            deliver.Rate,
 	"SlowDown":                               deliver.Rate,
-	"Throttling":                             deliver.Rate,
-	"ThrottledException":                     deliver.Rate,
-	"ThrottlingException":                    deliver.Rate,
 	"TooManyRequestsException":               deliver.Rate,
 
 	"AccessDenied":                        deliver.Access,
@@ -59,60 +55,103 @@ var kinds = map[string]deliver.Kind{
 	"RequestTimeTooSkewed":                deliver.Access,
 	"ResourceNotFoundException":           deliver.Access,
 	"SignatureDoesNotMatch":               deliver.Access,
+	"TokenRefreshRequired":                deliver.Access,
 	"UnauthorizedOperation":               deliver.Access,
 	"UnrecognizedClientException":         deliver.Access,
 }
 
 // KindOf is what an error code means, also one in the answer's body.
-func KindOf(code string) deliver.Kind { return kinds[code] }
-
-// Classify says what an error of a client is for a flow log: its kind, the
-// service's code ("" when no service spoke) and message, how long the service
-// asks to wait (0 when it does not say), and whether it may have taken the
-// request all the same. Contexts that ended are the caller's to look at, before.
-func Classify(err error) (kind deliver.Kind, code, message string, after time.Duration, doubtful bool) {
-	if err == nil {
-		return deliver.Unknown, "", "", 0, false
+func KindOf(code string) deliver.Kind {
+	if strings.Contains(code, "Throttl") { // there are a dozen
+		return deliver.Rate
 	}
-	if none, ok := errors.AsType[*credentialsError](err); ok {
-		return deliver.Access, "", none.Error(), 0, false
-	}
-	if send, ok := errors.AsType[*sendError](err); ok {
-		return deliver.Unknown, "", send.Error(), 0, send.written
-	}
-
-	var status int
-	if answer, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && answer.Response != nil && answer.Response.Response != nil {
-		status = answer.HTTPStatusCode()
-		after = retryAfter(answer.Response.Header)
-	}
-	message = err.Error()
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		code, message = api.ErrorCode(), api.ErrorMessage()
-	}
-	if code == "UnknownError" {
-		code = "" // the SDK's name for an answer that it does not understand
-	}
-	kind, known := kinds[code]
-	switch {
-	case known:
-		// A service that says so has not taken it, whatever the status.
-	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
-		kind = deliver.Rate
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		kind = deliver.Access
-	case status >= http.StatusInternalServerError:
-		// "If there is an internal server error or a timeout, the write might have
-		// completed or it might have failed" (PutRecordBatch; it holds for all).
-		doubtful = true
-	case status >= 200 && status < 300:
-		doubtful = true // it said yes, and what else it said could not be read
-	}
-	return kind, code, message, after, doubtful
+	return kinds[code]
 }
 
-// retryAfter reads the header in its form of seconds; AWS and its likenesses
-// send no other.
+// Error is an error of a client as destinations return it: that of ctx when it
+// has ended, a [*deliver.Error] otherwise. op and target are for people. What it
+// wraps is an [*Answer] when the service gave one.
+func Error(ctx context.Context, op, target string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	e := &deliver.Error{Op: op, Target: target, Err: err}
+	if none, ok := errors.AsType[*credentialsError](err); ok {
+		e.Kind, e.Err = deliver.Access, none
+		e.Next = "give credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile of ~/.aws, or a role of the instance"
+	} else if send, ok := errors.AsType[*sendError](err); ok {
+		e.Err, e.Doubtful, e.Next = send, send.written, send.hint()
+	} else if response, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+		a := answerOf(response, err)
+		e.Err, e.After = a, retryAfter(a.Header)
+		e.Kind, e.Doubtful = a.judge()
+		e.Next = hint(e.Kind, a.Code)
+	}
+	return e
+}
+
+// Answer is what a service answered instead of doing what it was asked, without
+// the SDK's words about itself; they are still there for [errors.As].
+type Answer struct {
+	Status    int    // of HTTP
+	Code      string // "AccessDenied"; empty when the answer had none
+	Message   string // may be empty
+	RequestID string // for the service's support; may be empty
+	Header    http.Header
+	err       error
+}
+
+func answerOf(r *awshttp.ResponseError, err error) *Answer {
+	a := &Answer{Status: r.HTTPStatusCode(), RequestID: r.ServiceRequestID(), Header: r.Response.Header, err: err}
+	if api, ok := errors.AsType[smithy.APIError](r.Err); ok {
+		a.Code, a.Message = api.ErrorCode(), api.ErrorMessage()
+	}
+	// Without a code in the answer the SDK makes one, of the status at best.
+	if status := http.StatusText(a.Status); a.Code == "UnknownError" || a.Message == status && a.Code == strings.ReplaceAll(status, " ", "") {
+		a.Code, a.Message = "", ""
+	}
+	return a
+}
+
+// Error is "AccessDenied: Access Denied".
+func (a *Answer) Error() string {
+	switch {
+	case a.Code != "" && (a.Message == "" || a.Message == a.Code):
+		return a.Code
+	case a.Code != "":
+		return a.Code + ": " + strings.TrimRight(a.Message, ". ")
+	}
+	s := fmt.Sprintf("HTTP status %d %s", a.Status, http.StatusText(a.Status))
+	if broken, ok := errors.AsType[*smithy.DeserializationError](a.err); ok && a.Status < 300 {
+		s += ", and the rest cannot be read: " + broken.Err.Error()
+	}
+	return s
+}
+
+func (a *Answer) Unwrap() error { return a.err }
+
+// judge is what an answer means, and whether the service may have done what it
+// was asked all the same.
+func (a *Answer) judge() (kind deliver.Kind, doubtful bool) {
+	if kind := KindOf(a.Code); kind != deliver.Unknown {
+		return kind, false // a service that says so has not done it, whatever the status
+	}
+	switch s := a.Status; {
+	case s == http.StatusTooManyRequests, s == http.StatusServiceUnavailable:
+		return deliver.Rate, false
+	case s == http.StatusUnauthorized, s == http.StatusForbidden:
+		return deliver.Access, false
+	case s >= 200 && s < 300: // it said yes, and what else it said could not be read
+		return deliver.Unknown, true
+	default:
+		// "If there is an internal server error or a timeout, the write might have
+		// completed or it might have failed" (PutRecordBatch; it holds for all).
+		return deliver.Unknown, s >= http.StatusInternalServerError
+	}
+}
+
+// retryAfter reads the header in its form of seconds (RFC 9110, 10.2.3); AWS and
+// its likenesses send no other.
 func retryAfter(h http.Header) time.Duration {
 	s, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31)
 	if err != nil {
@@ -121,54 +160,22 @@ func retryAfter(h http.Header) time.Duration {
 	return time.Duration(s) * time.Second
 }
 
-// Error is an error of a client as destinations return it: that of ctx when it
-// has ended, a [*deliver.Error] otherwise. op and target are for people.
-func Error(ctx context.Context, op, target string, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	kind, code, message, after, doubtful := Classify(err)
-	return &deliver.Error{
-		Op: op, Target: target, Kind: kind, Doubtful: doubtful, After: after,
-		Err:  &failure{code: code, message: message, err: err},
-		Next: hint(kind, code, err),
-	}
-}
-
-// failure is a client's error without the SDK's layers in its text; they are
-// still there for [errors.As].
-type failure struct {
-	code, message string
-	err           error
-}
-
-func (e *failure) Error() string {
-	switch {
-	case e.code == "":
-		return e.message
-	case e.message == "":
-		return e.code
-	}
-	return e.code + ": " + e.message
-}
-
-func (e *failure) Unwrap() error { return e.err }
-
-func hint(kind deliver.Kind, code string, err error) string {
-	if _, ok := errors.AsType[*credentialsError](err); ok {
-		return "give credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role of the instance"
-	}
-	switch {
-	case code == "RequestTimeTooSkewed", code == "RequestExpired":
-		return "set the clock of this machine"
-	case code == "ExpiredToken", code == "ExpiredTokenException":
+func hint(kind deliver.Kind, code string) string {
+	switch code {
+	case "RequestTimeTooSkewed", "RequestExpired":
+		return "set this machine's clock: it is too far from the service's"
+	case "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired":
 		return "renew the credentials; delivery goes on by itself"
-	case code == "ResourceNotFoundException", code == "NoSuchBucket":
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidClientTokenId", "InvalidSignatureException", "UnrecognizedClientException":
+		return "check the access key and its secret"
+	case "ResourceNotFoundException":
 		return "create the destination, or look whether region and account are the ones meant"
-	case kind == deliver.Access:
+	}
+	switch kind {
+	case deliver.Access:
 		return "look at the credentials and at what their policy allows"
-	case kind == deliver.Rate:
-		return "delivery goes on by itself, slower; ask for a higher quota if it stays so"
+	case deliver.Rate:
+		return "it is tried again by itself, more slowly; ask for a higher quota if it stays so"
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func call(t *testing.T, cfg EndpointConfig) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(opened.Client.CloseIdleConnections)
+	t.Cleanup(opened.Client.HTTP.CloseIdleConnections)
 	client := cloudwatchlogs.NewFromConfig(opened.Config, func(o *cloudwatchlogs.Options) { o.BaseEndpoint = opened.URL })
 	group, stream, message, now := "g", "s", "m", int64(1)
 	_, err = client.PutLogEvents(t.Context(), &cloudwatchlogs.PutLogEventsInput{
@@ -32,9 +33,19 @@ func call(t *testing.T, cfg EndpointConfig) error {
 	return err
 }
 
+// classified is what [Error] makes of a client's error.
+func classified(t *testing.T, err error) *deliver.Error {
+	t.Helper()
+	e, ok := errors.AsType[*deliver.Error](Error(t.Context(), "put", "there", err))
+	if !ok {
+		t.Fatalf("%v is not classified", err)
+	}
+	return e
+}
+
 // The server is a fault injector: it shows what we make of an answer, not that
 // AWS gives it.
-func TestClassify(t *testing.T) {
+func TestError(t *testing.T) {
 	type want struct {
 		kind     deliver.Kind
 		code     string
@@ -76,14 +87,19 @@ func TestClassify(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			awstest.Env(t)
-			err := call(t, EndpointConfig{URL: awstest.Serve(t, tt.answer), Timeout: 300 * time.Millisecond})
-			kind, code, message, after, doubtful := Classify(err)
-			if got := (want{kind, code, after, doubtful}); got != tt.want {
+			err := call(t, EndpointConfig{URL: awstest.Serve(t, tt.answer), Timeouts: Timeouts{Call: 300 * time.Millisecond}})
+			e := classified(t, err)
+			var code string
+			if a, ok := errors.AsType[*Answer](e.Err); ok {
+				code = a.Code
+			}
+			if got := (want{e.Kind, code, e.After, e.Doubtful}); got != tt.want {
 				t.Errorf("%v is %+v, want %+v", err, got, tt.want)
 			}
-			if message == "" {
-				t.Error("no message")
+			if text := e.Err.Error(); text == "" || strings.Contains(text, "operation error") {
+				t.Errorf("text %q", text)
 			}
+			t.Log(e.Err, "hint:", e.Hint())
 		})
 	}
 }
@@ -122,18 +138,18 @@ func TestNothingWasSentIsNoDoubt(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	kind, _, message, _, doubtful := Classify(call(t, EndpointConfig{URL: "http://" + l.Addr().String()}))
-	if kind != deliver.Unknown || doubtful {
-		t.Errorf("a refused connection is %v, doubtful %v: %s", kind, doubtful, message)
+	e := classified(t, call(t, EndpointConfig{URL: "http://" + l.Addr().String()}))
+	if e.Kind != deliver.Unknown || e.Doubtful || !strings.Contains(e.Hint(), l.Addr().String()) {
+		t.Errorf("a refused connection is %v, doubtful %v: %v, hint %q", e.Kind, e.Doubtful, e.Err, e.Hint())
 	}
 }
 
 func TestNoCredentials(t *testing.T) {
 	awstest.Env(t)
 	awstest.NoCredentials(t)
-	err := call(t, EndpointConfig{URL: "http://127.0.0.1:1"})
-	if kind, _, message, _, doubtful := Classify(err); kind != deliver.Access || doubtful {
-		t.Errorf("no credentials are %v, doubtful %v: %s", kind, doubtful, message)
+	e := classified(t, call(t, EndpointConfig{URL: "http://127.0.0.1:1"}))
+	if e.Kind != deliver.Access || e.Doubtful {
+		t.Errorf("no credentials are %v, doubtful %v: %v", e.Kind, e.Doubtful, e.Err)
 	}
 }
 

@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // EndpointConfig says how a service is reached. The zero value is AWS's own, in
@@ -21,26 +25,30 @@ type EndpointConfig struct {
 	// what AWS_ENDPOINT_URL and the profile say.
 	URL string
 	// Region is what requests are signed for; empty is what AWS_REGION and the
-	// profile say.
+	// profile say, or us-east-1 beside a URL.
 	Region string
 	// Profile is one of the files in ~/.aws; empty is what AWS_PROFILE says.
 	Profile string
+	// Credentials replaces the SDK's chain: environment, profile, web identity,
+	// container, instance.
+	Credentials aws.CredentialsProvider
 	// RoleARN is assumed when it is not empty, at the STS that the environment
 	// names: not at URL.
-	RoleARN string
-	// Timeout bounds one call; 0 is [DefaultTimeout].
-	Timeout time.Duration
+	RoleARN     string
+	Timeouts    Timeouts
+	Connections int // at once to one host; 0 is as many as there are calls
 }
 
-// Opened is what the clients of a service are made of.
+// Opened is what a service's client is made of.
 type Opened struct {
 	Config aws.Config
 	Client *Client // in Config, too
 	URL    *string // for a client's BaseEndpoint; nil is AWS's own
 }
 
-// Open prepares a client. It reads files and the environment, and sends nothing:
-// credentials are looked for when the first call needs them.
+// Open prepares a client, which tries calls once. It reads files and the
+// environment, and sends nothing: credentials are looked for when the first call
+// needs them.
 func Open(ctx context.Context, cfg EndpointConfig) (*Opened, error) {
 	var o Opened
 	if cfg.URL != "" {
@@ -49,71 +57,85 @@ func Open(ctx context.Context, cfg EndpointConfig) (*Opened, error) {
 		}
 		o.URL = &cfg.URL
 	}
-	loaded, err := LoadConfig(ctx, cfg.Region, cfg.Profile)
+	limits := cfg.Timeouts.withDefaults()
+	o.Client = &Client{Timeout: limits.Call}
+	loaded, err := config.LoadDefaultConfig(ctx, func(l *config.LoadOptions) error {
+		l.Region, l.SharedConfigProfile, l.Credentials = cfg.Region, cfg.Profile, cfg.Credentials
+		if cfg.URL != "" {
+			l.DefaultRegion = "us-east-1"
+		}
+		// The SDK gives it AWS_CA_BUNDLE's certificates, and it to the sources of
+		// credentials, which know it and shorten its time-outs where they must.
+		l.HTTPClient = buildable(limits, cfg.Connections)
+		l.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+		l.APIOptions = []func(*middleware.Stack) error{o.Client.start, sdk.AddUserAgentKey("weir")}
+		l.Logger = logging.Nop{} // what matters is in the errors
+		return nil
+	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the AWS configuration: %w", err)
 	}
 	if loaded.Region == "" {
 		return nil, errors.New("no region: set one in the configuration, in AWS_REGION or in the profile")
+	}
+	o.Client.HTTP = http.Client{
+		Transport: loaded.HTTPClient.(*awshttp.BuildableClient).GetTransport(),
+		// A redirect of a signed request cannot be followed, the signature covers
+		// the host.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	loaded.HTTPClient = o.Client
+	if loaded.Credentials != nil {
+		loaded.Credentials = credentials{loaded.Credentials, limits.Call}
 	}
 	if cfg.RoleARN != "" {
 		role := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(loaded), cfg.RoleARN, func(o *stscreds.AssumeRoleOptions) {
 			o.RoleSessionName = "weir"
 		})
-		loaded.Credentials = credentials{aws.NewCredentialsCache(role)}
+		loaded.Credentials = credentials{aws.NewCredentialsCache(role), limits.Call}
 	}
-	client, ok := loaded.HTTPClient.(*Client)
-	if !ok {
-		return nil, fmt.Errorf("the SDK replaced the HTTP client by a %T", loaded.HTTPClient)
-	}
-	if cfg.Timeout > 0 {
-		client.Timeout = cfg.Timeout
-	}
-	o.Config, o.Client = loaded, client
+	o.Config = loaded
 	return &o, nil
 }
 
 func checkURL(s string) error {
-	if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("endpoint %q: want http://host:port or https://host", s)
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("endpoint %q: want http://host:port or https://host:port", s)
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("endpoint %q: want nothing but a scheme, a host and perhaps a path", u.Redacted())
 	}
 	return nil
 }
 
-// LoadConfig is the SDK's default chain for a region and a profile, which may be
-// empty: calls are tried once, over connections of their own. What it returns
-// has a [*Client] as its HTTPClient.
-func LoadConfig(ctx context.Context, region, profile string) (aws.Config, error) {
-	opts := []func(*config.LoadOptions) error{
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
-		config.WithAppID("weir"),         // in the user agent
-		config.WithLogger(logging.Nop{}), // what matters is in the errors
+// Probe looks for credentials and asks nobody else. The error is one that
+// [Error] knows, or that of ctx.
+func (o *Opened) Probe(ctx context.Context) error {
+	if o.Config.Credentials == nil {
+		return &credentialsError{errors.New("the configuration has none")}
 	}
-	if region != "" {
-		opts = append(opts, config.WithRegion(region))
-	}
-	if profile != "" {
-		opts = append(opts, config.WithSharedConfigProfile(profile))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, opts...)
-	if err != nil {
-		return aws.Config{}, fmt.Errorf("read the AWS configuration: %w", err)
-	}
-	// Only now: the sources of credentials (instance metadata, single sign-on)
-	// keep the SDK's client, with the short time-outs that they need.
-	cfg.HTTPClient = &Client{Transport: Transport(), Timeout: DefaultTimeout}
-	if cfg.Credentials != nil {
-		cfg.Credentials = credentials{cfg.Credentials}
-	}
-	return cfg, nil
+	_, err := o.Config.Credentials.Retrieve(ctx)
+	return err
+}
+
+// Close closes the connections that no call uses.
+func (o *Opened) Close() error {
+	o.Client.HTTP.CloseIdleConnections()
+	return nil
 }
 
 // credentials tells a failure to find credentials apart from a failure to use
-// them, which the SDK's errors do not.
-type credentials struct{ aws.CredentialsProvider }
+// them, which the SDK's errors do not, and bounds the search.
+type credentials struct {
+	aws.CredentialsProvider
+	within time.Duration
+}
 
 // Retrieve implements [aws.CredentialsProvider].
 func (c credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.within)
+	defer cancel()
 	v, err := c.CredentialsProvider.Retrieve(ctx)
 	if err != nil {
 		return v, &credentialsError{err}
@@ -123,15 +145,5 @@ func (c credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 
 type credentialsError struct{ err error }
 
-func (e *credentialsError) Error() string { return "no AWS credentials: " + e.err.Error() }
+func (e *credentialsError) Error() string { return "no credentials: " + e.err.Error() }
 func (e *credentialsError) Unwrap() error { return e.err }
-
-// Probe looks for credentials and asks nobody else. The error is one that
-// [Classify] calls Access, or that of ctx.
-func (o *Opened) Probe(ctx context.Context) error {
-	if o.Config.Credentials == nil {
-		return &credentialsError{errors.New("the configuration has none")}
-	}
-	_, err := o.Config.Credentials.Retrieve(ctx)
-	return err
-}

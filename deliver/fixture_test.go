@@ -178,6 +178,8 @@ type shelf struct {
 	mu      sync.Mutex
 	objects map[string][]string // lines, by name; a name that comes again is overwritten
 	prompt  bool
+	doubles bool // a part that comes again is there twice
+	taken   int  // lines, each time that they came
 	// misbehave is asked before each part: an error, and whether the part is taken
 	// nevertheless.
 	misbehave func() (err error, taken bool)
@@ -203,8 +205,10 @@ type destination struct {
 	format flowlog.Format
 }
 
-func (d *destination) String() string              { return "shelf" }
-func (d *destination) Manner() Manner              { return Manner{Prompt: d.shelf.prompt, Replaces: true} }
+func (d *destination) String() string { return "shelf" }
+func (d *destination) Manner() Manner {
+	return Manner{Prompt: d.shelf.prompt, Replaces: !d.shelf.doubles}
+}
 func (d *destination) Probe(context.Context) error { return nil }
 func (d *destination) Close() error                { return nil }
 func (d *destination) Begin(b Begin) Encoder       { return &encoder{d: d, begin: b} }
@@ -260,6 +264,7 @@ func (p *part) Send(ctx context.Context) (Receipt, error) {
 			}
 		}
 		p.shelf.objects[name] = p.lines
+		p.shelf.taken += len(p.lines)
 	}
 	return Receipt{Name: "shelf", Bytes: int64(len(p.lines))}, err
 }

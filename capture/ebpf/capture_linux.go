@@ -25,7 +25,7 @@ type Config struct {
 	// Log gets what is worth knowing and is not an error. nil discards it.
 	Log *slog.Logger
 	// Now is the wall clock by which packets get their times; nil is time.Now.
-	Now func() time.Time
+	Now func() time.Time `json:"-"`
 }
 
 const (

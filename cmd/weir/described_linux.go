@@ -33,9 +33,9 @@ type described struct {
 	data    []byte // that is in use
 	content *declare.File
 	inUse   *vpc.Topology
-	digest string
-	seen   sighting
-	sides  map[vpc.Device]vpc.Side // of devices that were there once: a side does not change when they go
+	digest  string
+	seen    sighting
+	sides   map[vpc.Device]vpc.Side // of devices that were there once: a side does not change when they go
 
 	mu   sync.Mutex // guards what follows
 	page control.Topology

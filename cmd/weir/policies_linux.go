@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"sync"
 	"time"
 
@@ -100,9 +101,7 @@ func (p *policies) read() map[uint32]string {
 		}
 		var v keptPolicy
 		if unpack(packed, &v) == nil {
-			for id, words := range v.Rules {
-				all[id] = words
-			}
+			maps.Copy(all, v.Rules)
 		}
 	}
 	return all

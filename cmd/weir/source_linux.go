@@ -20,7 +20,7 @@ type interfaceSource struct {
 	list      []vpc.Interface // to begin with
 	// changed is told of the interfaces that are found later.
 	changed func([]vpc.Interface)
-	log       *slog.Logger
+	log     *slog.Logger
 }
 
 // interfaceSource finds what to watch at first, and what is wrong with it before

@@ -7,7 +7,6 @@ import (
 
 	"weir/count"
 	"weir/flowlog"
-	"weir/policy"
 	"weir/vpc"
 )
 
@@ -44,17 +43,20 @@ type Aggregator struct {
 	open time.Time // beginning of the open interval; zero before the first swap
 	// started says that the open interval has a swap.
 	started bool
-	flows   map[key]*flow
+	flows   flows
 	watch   map[string]*watch
 	ids     []string // by place
 	// version is that of the topology when the interface was watched last, by
 	// place.
 	version []string
 	place   map[string]uint32 // by interface id
+	reasons []string          // of refusals, by code: the kernel's names
 	stats   Stats
 
-	drafts []draft        // of close; kept for its memory
-	record flowlog.Record // the one that is handed out
+	// Memory that is kept.
+	doors  []door  // of merge
+	drafts []draft // of close
+	record flowlog.Record
 }
 
 // Emit takes a record. It belongs to the aggregator again when Emit returns.
@@ -66,24 +68,6 @@ type Stats struct {
 	NoData   uint64
 	SkipData uint64
 	Lost     count.Loss // as the capture's ledger says
-}
-
-// key is a flow at one door of one interface. Interfaces are numbered by the
-// aggregator, because the capture uses its indexes again.
-type key struct {
-	count.Key // Interface is 0
-	place     uint32
-}
-
-// flow is what the open interval knows of a key.
-type flow struct {
-	seen, refused count.Tally
-	rule          uint32 // the last that refused; 0 is a foreign firewall's
-	reason        string // the kernel's name for the drop
-	// owed is what was refused beyond what had been seen when the interval
-	// before was closed: a datagram in fragments, refused in one interval and
-	// seen in part in the one before. It comes off what is seen from now on.
-	owedPackets, owedBytes int64
 }
 
 // watch is what the open interval knows of an interface.
@@ -98,7 +82,6 @@ type watch struct {
 func New(cfg Config) *Aggregator {
 	return &Aggregator{
 		cfg:   cfg,
-		flows: map[key]*flow{},
 		watch: map[string]*watch{},
 		place: map[string]uint32{},
 	}
@@ -108,7 +91,7 @@ func New(cfg Config) *Aggregator {
 func (a *Aggregator) Stats() Stats { return a.stats }
 
 // Open is how many flows the open interval holds.
-func (a *Aggregator) Open() int { return len(a.flows) }
+func (a *Aggregator) Open() int { return a.flows.count }
 
 // Add takes a swap in and emits the records of the intervals that it ends: of an
 // earlier one that is still open, then of its own if the swap reaches its end.
@@ -160,50 +143,70 @@ func (a *Aggregator) intervalOf(s *count.Swap) time.Time {
 	return s.Start.Add(s.End.Sub(s.Start) / 2).UTC().Truncate(a.cfg.Interval)
 }
 
+// door is an interface of the swap that is merged, by the capture's index.
+type door struct {
+	*watch // nil: the swap does not list it
+	place  uint32
+}
+
 func (a *Aggregator) merge(s *count.Swap) {
 	a.started = true
 	for _, w := range a.watch {
 		w.recent = false
 	}
-	places := map[uint16]uint32{}
-	watches := map[uint16]*watch{}
-	for _, i := range s.Interfaces {
-		place := a.placeOf(i.ID)
-		places[i.Index], a.version[place] = place, s.Topology
-		w := a.watch[i.ID]
-		if w == nil {
-			w = &watch{}
-			a.watch[i.ID] = w
-		}
-		w.present, w.recent = true, true
-		w.active = w.active || i.Active
-		w.loss.Add(i.Loss)
-		a.stats.Lost.Add(i.Loss)
-		if i.Loss.Packets() > 0 {
-			w.active = true
-		}
-		watches[i.Index] = w
+	clear(a.doors)
+	for i := range s.Interfaces {
+		a.meet(&s.Interfaces[i], s.Topology)
 	}
 	for i := range s.Flows {
 		f := &s.Flows[i]
-		place, ok := places[f.Key.Interface]
-		if !ok {
+		if int(f.Key.Interface) >= len(a.doors) {
 			continue // a swap lists every interface it has flows of
 		}
-		watches[f.Key.Interface].active = true
-		k := key{f.Key, place}
-		k.Interface = 0
-		into := a.flows[k]
-		if into == nil {
-			into = &flow{}
-			a.flows[k] = into
+		d := &a.doors[f.Key.Interface]
+		if d.watch == nil {
+			continue
 		}
-		add(&into.seen, &f.Seen)
-		add(&into.refused, &f.Refused)
+		d.active = true
+		k := key{f.Key, d.place}
+		k.Interface = 0
+		into := a.flows.of(&k)
+		into.seen.add(&f.Seen)
 		if f.Refused.Packets > 0 {
-			into.rule, into.reason = f.Rule, s.Reasons[f.Reason]
+			r := a.flows.refusalOf(into)
+			r.refused.add(&f.Refused)
+			r.rule, r.reason = f.Rule, a.reasonOf(s.Reasons[f.Reason])
 		}
 	}
+}
+
+// meet takes in what a swap says of an interface.
+func (a *Aggregator) meet(i *count.Watched, version string) {
+	place := a.placeOf(i.ID)
+	a.version[place] = version
+	w := a.watch[i.ID]
+	if w == nil {
+		w = &watch{}
+		a.watch[i.ID] = w
+	}
+	w.present, w.recent = true, true
+	w.active = w.active || i.Active || i.Loss.Packets() > 0
+	w.loss.Add(i.Loss)
+	a.stats.Lost.Add(i.Loss)
+	if more := int(i.Index) + 1 - len(a.doors); more > 0 {
+		a.doors = append(a.doors, make([]door, more)...)
+	}
+	a.doors[i.Index] = door{w, place}
+}
+
+// reasonOf is the code of a reason. There are some dozens.
+func (a *Aggregator) reasonOf(name string) uint32 {
+	i := slices.Index(a.reasons, name)
+	if i < 0 {
+		i = len(a.reasons)
+		a.reasons = append(a.reasons, name)
+	}
+	return uint32(i)
 }
 
 func (a *Aggregator) placeOf(id string) uint32 {
@@ -217,48 +220,41 @@ func (a *Aggregator) placeOf(id string) uint32 {
 	return p
 }
 
-func add(to *count.Tally, t *count.Tally) {
-	if t.Packets == 0 {
-		return
-	}
-	if to.Packets == 0 || t.First < to.First {
-		to.First = t.First
-	}
-	to.Last = max(to.Last, t.Last)
-	to.Packets += t.Packets
-	to.Bytes += t.Bytes
-	to.Flags |= t.Flags
-}
-
 // close turns the open interval into records and opens the one that begins at
 // next; whole is false when it had not ended. What is owed goes over.
 func (a *Aggregator) close(next time.Time, whole bool, emit Emit) {
-	window := window{a.open.Unix(), a.open.Add(a.cfg.Interval).Unix()}
-	had := make([]bool, len(a.ids))
-	drafts := a.drafts[:0]
-	for k, f := range a.flows {
-		if accepted, ok := f.accepted(k.Door); ok {
-			drafts = append(drafts, draftOf(k, &accepted, flowlog.Accept, window))
-			had[k.place] = true
-		}
-		if f.refused.Packets > 0 {
-			d := draftOf(k, &f.refused, flowlog.Reject, window)
-			d.rule, d.reason = f.rule, f.reason
-			drafts = append(drafts, d)
-			had[k.place] = true
-		}
-		f.seen, f.refused, f.rule, f.reason = count.Tally{}, count.Tally{}, 0, ""
-		if f.owedPackets == 0 && f.owedBytes == 0 {
-			delete(a.flows, k)
-		}
+	w := window{a.open.Unix(), a.open.Add(a.cfg.Interval).Unix()}
+	per, owing := a.flows.survey(len(a.ids))
+	status := a.closeWatch(whole, per)
+	lots := a.draw(per, status, w)
+	places := make([]int, len(a.ids))
+	for place := range places {
+		places[place] = place
 	}
+	slices.SortFunc(places, func(x, y int) int { return cmp.Compare(a.ids[x], a.ids[y]) })
+	for _, place := range places {
+		a.emit(lots[place], place, w, emit)
+		a.stats.Records += uint64(len(lots[place]))
+	}
+	a.flows.reset()
+	for i := range owing {
+		a.flows.owe(&owing[i])
+	}
+	a.renumber()
+	a.open, a.started = next, false
+}
+
+// closeWatch is which interfaces have a record beside those of their flows, noData
+// or skipData, by place; per is how many of those they have.
+func (a *Aggregator) closeWatch(whole bool, per []int) (status []uint32) {
+	status = make([]uint32, len(a.ids))
 	for id, w := range a.watch {
 		place := a.place[id]
 		if w.loss.Packets() > 0 {
-			drafts = append(drafts, statusDraft(place, flowlog.SkipData, window))
+			status[place] = skipData
 			a.stats.SkipData++
-		} else if whole && w.active && w.present && !had[place] {
-			drafts = append(drafts, statusDraft(place, flowlog.NoData, window))
+		} else if whole && w.active && w.present && per[place] == 0 {
+			status[place] = noData
 			a.stats.NoData++
 		}
 		w.loss, w.present = count.Loss{}, false
@@ -266,67 +262,67 @@ func (a *Aggregator) close(next time.Time, whole bool, emit Emit) {
 			delete(a.watch, id) // its device is gone
 		}
 	}
-	a.emit(drafts, emit)
-	a.drafts = drafts[:0]
-	a.stats.Records += uint64(len(drafts))
-	a.renumber()
-	a.open, a.started = next, false
+	return status
 }
 
-// emit makes the records of drafts in a fixed order, one after the other.
-func (a *Aggregator) emit(drafts []draft, emit Emit) {
-	slices.SortFunc(drafts, func(x, y draft) int {
-		return cmp.Or(cmp.Compare(a.ids[x.place], a.ids[y.place]), x.compare(&y))
-	})
-	var i *vpc.Interface
-	for n := range drafts {
-		d := &drafts[n]
-		if n == 0 || drafts[n-1].place != d.place {
-			i = a.interfaceOf(d.place)
+// draw makes the drafts of each place, in no order.
+func (a *Aggregator) draw(per []int, status []uint32, w window) (lots [][]draft) {
+	all := 0
+	for place := range per {
+		if status[place] != 0 {
+			per[place]++
 		}
-		d.fill(&a.record, i)
-		if d.rule != 0 && a.cfg.Rules != nil {
-			a.record.Rule, _ = a.cfg.Rules.Rule(d.rule)
+		all += per[place]
+	}
+	if cap(a.drafts) < all || cap(a.drafts) > 4*all {
+		a.drafts = make([]draft, 0, all)
+	}
+	lots = make([][]draft, len(per))
+	rest := a.drafts[:all]
+	for place, n := range per {
+		lots[place], rest = rest[:0:n], rest[n:]
+		if status[place] != 0 {
+			lots[place] = append(lots[place], statusDraft(status[place], w))
 		}
+	}
+	for n := range a.flows.count {
+		f := a.flows.at(n)
+		if accepted, _ := a.flows.accepted(f); accepted.packets > 0 {
+			lots[f.place] = append(lots[f.place], flowDraft(n, f, &accepted, false, w))
+		}
+		if r := a.flows.refusal(f); r != nil && r.refused.packets > 0 {
+			lots[f.place] = append(lots[f.place], flowDraft(n, f, &r.refused, true, w))
+		}
+	}
+	return lots
+}
+
+// emit makes the records of one interface in a fixed order, one after the other.
+func (a *Aggregator) emit(drafts []draft, place int, w window, emit Emit) {
+	if len(drafts) == 0 {
+		return
+	}
+	slices.SortFunc(drafts, func(x, y draft) int { return a.flows.compare(x, y, w) })
+	i := a.interfaceOf(place)
+	for _, d := range drafts {
+		a.fill(&a.record, d, i, w)
 		emit(&a.record)
 	}
 }
 
 // renumber forgets the places of interfaces that are gone, once they are many.
 func (a *Aggregator) renumber() {
-	if len(a.ids) < 2*len(a.watch)+1024 || len(a.flows) > 0 {
+	if len(a.ids) < 2*len(a.watch)+1024 || a.flows.count > 0 {
 		return
 	}
 	a.ids, a.version, a.place = nil, nil, map[string]uint32{}
 }
 
 // interfaceOf is an interface as it was when it was watched last.
-func (a *Aggregator) interfaceOf(place uint32) *vpc.Interface {
+func (a *Aggregator) interfaceOf(place int) *vpc.Interface {
 	id := a.ids[place]
 	if i, ok := a.cfg.Topology(a.version[place]).Interface(id); ok {
 		return i
 	}
 	return &vpc.Interface{ID: id}
-}
-
-// accepted is what was let through, and settles what is owed. At a leaving door
-// that is what was seen; at an entering one the refused packets are among the
-// seen ones.
-func (f *flow) accepted(door policy.Door) (count.Tally, bool) {
-	t := f.seen
-	if door == policy.Leaving {
-		return t, t.Packets > 0
-	}
-	packets := int64(t.Packets) - int64(f.refused.Packets) - f.owedPackets
-	bytes := int64(t.Bytes) - int64(f.refused.Bytes) - f.owedBytes
-	if packets <= 0 || bytes <= 0 {
-		f.owedPackets, f.owedBytes = -packets, -bytes
-		return count.Tally{}, false
-	}
-	f.owedPackets, f.owedBytes = 0, 0
-	t.Packets, t.Bytes = uint64(packets), uint64(bytes)
-	if t.First == 0 { // all of it was carried over
-		t.First, t.Last = f.refused.First, f.refused.Last
-	}
-	return t, true
 }

@@ -374,7 +374,8 @@ func TestSumsAreKept(t *testing.T) {
 }
 
 func plus(to count.Tally, n uint64, sec float64) count.Tally {
-	t := tally(n, sec, sec, 0)
-	add(&to, &t)
-	return to
+	if n == 0 {
+		return to
+	}
+	return tally(to.Packets+n, sec, sec, 0)
 }

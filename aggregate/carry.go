@@ -27,16 +27,17 @@ const maxCarried = 10_000
 // bytes), its key (addresses, ports, protocol, door) and the packets and bytes
 // that are owed, as varints.
 func (a *Aggregator) Carry() []byte {
-	var owing []key
-	for k, f := range a.flows {
-		if f.owedPackets != 0 || f.owedBytes != 0 {
-			owing = append(owing, k)
+	var owing []debt
+	for n := range a.flows.count {
+		f := a.flows.at(n)
+		if r := a.flows.refusal(f); r != nil && r.owed != (owed{}) {
+			owing = append(owing, debt{f.key, r.owed})
 		}
 	}
 	if len(owing) == 0 {
 		return nil
 	}
-	slices.SortFunc(owing, func(x, y key) int {
+	slices.SortFunc(owing, func(x, y debt) int {
 		return cmp.Or(cmp.Compare(a.ids[x.place], a.ids[y.place]), x.Compare(&y.Key))
 	})
 	out := []byte{carryVersion}
@@ -44,15 +45,14 @@ func (a *Aggregator) Carry() []byte {
 		if i == maxCarried {
 			break
 		}
-		f := a.flows[k]
 		out = binary.AppendUvarint(out, uint64(len(a.ids[k.place])))
 		out = append(out, a.ids[k.place]...)
 		out = append(append(out, k.Src[:]...), k.Dst[:]...)
 		out = binary.BigEndian.AppendUint16(out, k.SrcPort)
 		out = binary.BigEndian.AppendUint16(out, k.DstPort)
 		out = append(out, k.Protocol, byte(k.Door))
-		out = binary.AppendVarint(out, f.owedPackets)
-		out = binary.AppendVarint(out, f.owedBytes)
+		out = binary.AppendVarint(out, k.packets)
+		out = binary.AppendVarint(out, k.bytes)
 	}
 	return out
 }
@@ -66,10 +66,10 @@ func (a *Aggregator) Restore(carry []byte) error {
 	if carry[0] != carryVersion {
 		return fmt.Errorf("carried over: version %d, want %d", carry[0], carryVersion)
 	}
-	flows := map[key]*flow{}
+	var debts []debt
 	in := carryReader{carry[1:], nil}
 	for len(in.b) > 0 && in.err == nil {
-		var k key
+		var k debt
 		k.place = a.placeOf(string(in.bytes(int(min(in.uvarint(), 256)))))
 		copy(k.Src[:], in.bytes(16))
 		copy(k.Dst[:], in.bytes(16))
@@ -79,12 +79,15 @@ func (a *Aggregator) Restore(carry []byte) error {
 		}
 		k.SrcPort, k.DstPort = binary.BigEndian.Uint16(ports), binary.BigEndian.Uint16(ports[2:])
 		k.Protocol, k.Door = ports[4], policy.Door(ports[5])
-		flows[k] = &flow{owedPackets: in.varint(), owedBytes: in.varint()}
+		k.packets, k.bytes = in.varint(), in.varint()
+		debts = append(debts, k)
 	}
 	if in.err != nil {
 		return in.err
 	}
-	a.flows = flows
+	for i := range debts {
+		a.flows.owe(&debts[i])
+	}
 	return nil
 }
 

@@ -86,6 +86,7 @@ func openStation(ctx context.Context, cfg stationConfig) (_ *station, err error)
 	if err := ebpf.Require(); err != nil {
 		return nil, err
 	}
+	boundMemory()
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}

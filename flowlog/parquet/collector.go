@@ -46,6 +46,17 @@ func NewCollector(f flowlog.Format, o Options) (*Collector, error) {
 // Rows is how many rows wait to be encoded.
 func (c *Collector) Rows() int { return c.rows }
 
+// Held is how much memory the collector takes, in bytes, about: what it keeps from
+// rows before Reset is in it, too.
+func (c *Collector) Held() int {
+	n := 0
+	for i := range c.columns {
+		col := &c.columns[i]
+		n += 4*cap(col.ids) + col.texts.held() + col.numbers.held()
+	}
+	return n
+}
+
 // Full reports whether a further batch of [flowlog.BatchRows] rows should wait
 // for the next row group: [Options].RowGroupRows would be exceeded, or what the
 // collector holds is more than 64 MiB already.

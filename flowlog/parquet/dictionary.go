@@ -29,6 +29,9 @@ func (t *texts) at(id uint32) []byte {
 	return t.text[s.Begin:s.End]
 }
 
+// held is the memory that it takes, in bytes.
+func (t *texts) held() int { return cap(t.text) + 8*cap(t.spans) + 8*len(t.table) }
+
 // reset forgets the values and keeps the memory.
 func (t *texts) reset() {
 	t.text, t.spans = t.text[:0], t.spans[:0]
@@ -88,17 +91,36 @@ type numbers struct {
 	factor uint64   // of the hash: odd, random
 
 	// Most numbers lie close together: ports, flags, times of one interval.
-	// near holds their ids plus one by value less base, without a hash.
-	near []uint32
+	// near holds their ids plus one by value less base, without a hash. Its pages
+	// are made when they are needed: flags and times touch one or two of them.
+	near [nearValues / nearPage]*[nearPage]uint32
 	base int64
 }
 
-const nearValues = 1 << 16
+const (
+	nearValues = 1 << 16
+	nearPage   = 1 << 10
+)
 
 func (d *numbers) reset() {
 	d.values = d.values[:0]
 	clear(d.table)
-	clear(d.near)
+	for _, page := range d.near {
+		if page != nil {
+			clear(page[:])
+		}
+	}
+}
+
+// held is the memory that it takes, in bytes.
+func (d *numbers) held() int {
+	n := 8*cap(d.values) + 4*len(d.table)
+	for _, page := range d.near {
+		if page != nil {
+			n += 4 * nearPage
+		}
+	}
+	return n
 }
 
 func (d *numbers) add(v int64) uint32 {
@@ -112,12 +134,17 @@ func (d *numbers) find(v int64) (id uint32, isNew bool) {
 		d.begin(v)
 	}
 	if off := uint64(v - d.base); off < nearValues {
-		id := d.near[off]
-		if id != 0 {
-			return id - 1, false
+		page := d.near[off/nearPage]
+		if page == nil {
+			page = new([nearPage]uint32)
+			d.near[off/nearPage] = page
 		}
-		d.near[off] = d.add(v) + 1
-		return d.near[off] - 1, true
+		at := &page[off%nearPage]
+		if *at != 0 {
+			return *at - 1, false
+		}
+		*at = d.add(v) + 1
+		return *at - 1, true
 	}
 	return d.findFar(v)
 }
@@ -125,9 +152,6 @@ func (d *numbers) find(v int64) (id uint32, isNew bool) {
 // begin chooses base by the first value: small numbers count from zero, times
 // around the first.
 func (d *numbers) begin(first int64) {
-	if d.near == nil {
-		d.near = make([]uint32, nearValues)
-	}
 	d.base = 0
 	if first < 0 || first >= nearValues {
 		d.base = first - nearValues/2

@@ -54,9 +54,10 @@ type Aggregator struct {
 	stats   Stats
 
 	// Memory that is kept.
-	doors  []door  // of merge
-	drafts []draft // of close
-	record flowlog.Record
+	doors   []door  // of merge
+	drafts  []draft // of close
+	record  flowlog.Record
+	current *vpc.Interface // whose records are being emitted
 }
 
 // Emit takes a record. It belongs to the aggregator again when Emit returns.
@@ -89,6 +90,10 @@ func New(cfg Config) *Aggregator {
 
 // Stats returns the totals so far.
 func (a *Aggregator) Stats() Stats { return a.stats }
+
+// Interface is the one of the record that is being emitted, as it was when it was
+// watched last. It is never changed.
+func (a *Aggregator) Interface() *vpc.Interface { return a.current }
 
 // Open is how many flows the open interval holds.
 func (a *Aggregator) Open() int { return a.flows.count }
@@ -303,9 +308,9 @@ func (a *Aggregator) emit(drafts []draft, place int, w window, emit Emit) {
 		return
 	}
 	slices.SortFunc(drafts, func(x, y draft) int { return a.flows.compare(x, y, w) })
-	i := a.interfaceOf(place)
+	a.current = a.interfaceOf(place)
 	for _, d := range drafts {
-		a.fill(&a.record, d, i, w)
+		a.fill(&a.record, d, a.current, w)
 		emit(&a.record)
 	}
 }

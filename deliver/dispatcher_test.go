@@ -77,6 +77,32 @@ func TestMostSpecific(t *testing.T) {
 	}
 }
 
+// TestTagFields: each flow log has the tags that it asks for.
+func TestTagFields(t *testing.T) {
+	r := newRig(t)
+	plain := r.subscribe("fl-plain", "vpc-1", flowlogs.All, 60, true)
+	tagged := r.subscribe("fl-tagged", "vpc-1", flowlogs.All, 60, true)
+	for i := range r.logs {
+		r.logs[i].Format = "${interface-id} ${packets} ${interface-tag} ${interface-tag-2} ${instance-tag}"
+	}
+	r.logs[1].TagFields = []flowlogs.TagField{
+		{ResourceType: flowlogs.InterfaceTags, Keys: []string{"team", "of"}},
+		{ResourceType: "instance", Keys: []string{"team"}},
+	}
+	r.start()
+	for i := range 2 {
+		r.journal.append(swapOf(at(30*i), at(30*i+30), uint16(1+i), i+1, false))
+	}
+	r.finish()
+	want := []string{"eni-1 1 net%20ops eni-1 -", "eni-2 2 net%20ops eni-2 -"}
+	if diff := cmp.Diff(want, tagged.lines()); diff != "" {
+		t.Errorf("with tags (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"eni-1 1 - - -", "eni-2 2 - - -"}, plain.lines()); diff != "" {
+		t.Errorf("without (-want +got):\n%s", diff)
+	}
+}
+
 // TestSlowDestination: one that is down holds nobody up, fails with AWS's
 // message, and has everything when it is back.
 func TestSlowDestination(t *testing.T) {

@@ -297,7 +297,7 @@ func (topology) Interface(id string) (*vpc.Interface, bool) {
 	if id == "eni-3" {
 		subnet = "subnet-b"
 	}
-	return &vpc.Interface{ID: id, AccountID: "123456789012", VPCID: "vpc-1", SubnetID: subnet, Side: vpc.Far}, true
+	return &vpc.Interface{ID: id, AccountID: "123456789012", VPCID: "vpc-1", SubnetID: subnet, Side: vpc.Far, Tags: vpc.Tags{"team": "net ops", "of": id}}, true
 }
 
 // watched are the three interfaces.

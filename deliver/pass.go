@@ -8,6 +8,7 @@ import (
 
 	"weir/aggregate"
 	"weir/flowlog"
+	"weir/vpc"
 )
 
 // pass is one reading of the journal from a position on, for some lines of a lane.
@@ -39,8 +40,9 @@ type taker struct {
 
 // run is some records of one interface in a row.
 type run struct {
-	from, to int   // of the chunk
-	takers   []int // who takes them, of pass.takers
+	from, to int            // of the chunk
+	of       *vpc.Interface // theirs
+	takers   []int          // who takes them, of pass.takers
 }
 
 // chunkRecords is how many records are made before they are encoded: enough to
@@ -188,16 +190,16 @@ func (p *pass) emit(r *flowlog.Record) {
 		if n == chunkRecords {
 			p.share()
 		}
-		p.runs = append(p.runs, run{from: len(p.records), to: len(p.records), takers: p.covering(r)})
+		p.runs = append(p.runs, run{from: len(p.records), to: len(p.records), of: p.agg.Interface(), takers: p.covering(r)})
 	}
 	last := &p.runs[len(p.runs)-1]
 	if len(last.takers) == 0 {
 		return // an interface that no flow log covers
 	}
 	if len(p.records) == chunkRecords {
-		takers := last.takers
+		rest := run{of: last.of, takers: last.takers}
 		p.share()
-		p.runs = append(p.runs, run{takers: takers})
+		p.runs = append(p.runs, rest)
 		last = &p.runs[0]
 	}
 	p.records = append(p.records, *r)
@@ -236,23 +238,26 @@ func (p *pass) encode(worker, workers int) {
 	for _, run := range p.runs {
 		for _, i := range run.takers {
 			if i%workers == worker {
-				p.takers[i].take(p.records[run.from:run.to])
+				p.takers[i].take(p.records[run.from:run.to], run.of)
 			}
 		}
 	}
 }
 
-// take encodes what the line wants of some records, which other takers look at, too.
-func (t *taker) take(records []flowlog.Record) {
+// take encodes what the line wants of some records of an interface, which other
+// takers look at, too.
+func (t *taker) take(records []flowlog.Record, of *vpc.Interface) {
 	version := int64(t.line.format.Version())
+	tags := len(t.line.log.TagFields) > 0
 	for i := range records {
 		r := &records[i]
 		if !t.line.log.Passes(r) {
 			continue
 		}
-		if r.Version != version { // as a few are: a record has 1 KiB
+		if r.Version != version || tags { // as a few are: a record has 1 KiB
 			other := *r
 			other.Version = version
+			setTags(&other, &t.line.log, of)
 			r = &other
 		}
 		t.batch.add(t.line, r)

@@ -58,9 +58,13 @@ func tagError(part, v, sentence string) *Error {
 	return e
 }
 
+// InterfaceTags is the type of resource whose tags become interface-tag and
+// interface-tag-2 (TagFieldSpecification).
+const InterfaceTags = "network-interface"
+
 // tagFieldTypes are the resources whose tags can be fields, each with the field.
 var tagFieldTypes = []struct{ resourceType, field string }{
-	{"network-interface", "interface-tag"},
+	{InterfaceTags, "interface-tag"},
 	{"instance", "instance-tag"},
 	{"auto-scaling-group", "asg-tag"},
 }

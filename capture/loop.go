@@ -135,8 +135,9 @@ func (l *Loop) Run(ctx context.Context, interfaces <-chan []vpc.Interface) error
 }
 
 // last brings home what was counted until now. The first swaps may be one that
-// the sink did not take and one that an earlier run left behind; what was counted
-// since comes with the next.
+// the sink did not take and one that an earlier run left behind, which may end in
+// the future when the clock has been set back; what was counted since comes with
+// the next.
 func (l *Loop) last(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lastly)
 	defer cancel()
@@ -146,8 +147,8 @@ func (l *Loop) last(ctx context.Context) error {
 		switch {
 		case err != nil:
 			return err
-		case s != nil && !s.End.Before(now):
-			return nil
+		case s != nil && !s.End.Before(now) && !s.End.After(l.cfg.Now()):
+			return nil // it was begun by this call
 		case s != nil:
 			taken++
 			continue

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -19,6 +20,7 @@ func every(list ...time.Duration) func() []time.Duration {
 type fakeSource struct {
 	occupancy atomic.Uint64 // in hundredths
 	left      int           // swaps that an earlier run left behind
+	ahead     time.Duration // how far those end in the future: the clock was set back
 	swaps     []time.Time
 	released  int
 	watched   [][]vpc.Interface
@@ -28,7 +30,7 @@ func (f *fakeSource) Swap() (*count.Swap, error) {
 	s := &count.Swap{Epoch: uint64(len(f.swaps)), End: time.Now()}
 	if f.left > 0 {
 		f.left--
-		s.End = s.End.Add(-time.Hour)
+		s.End = s.End.Add(cmp.Or(f.ahead, -time.Hour))
 	}
 	f.swaps = append(f.swaps, time.Now())
 	f.occupancy.Store(0)
@@ -102,6 +104,23 @@ func TestLoopStopsAfterItsOwnSwap(t *testing.T) {
 			if len(src.swaps) != want || src.released != want {
 				t.Errorf("%d left behind: %d swaps, %d released, want %d", left, len(src.swaps), src.released, want)
 			}
+		}
+	})
+}
+
+// What an earlier run left behind ends in the future when the clock has been set
+// back since: it is not what was counted until now.
+func TestLoopStopsAfterItsOwnSwapWhenTheClockWasSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{left: 1, ahead: time.Hour}
+		l := NewLoop(Config{Intervals: every(time.Minute)}, src, func(context.Context, *count.Swap) error { return nil })
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := l.Run(ctx, nil); err != nil {
+			t.Fatal(err)
+		}
+		if len(src.swaps) != 2 || src.released != 2 {
+			t.Errorf("%d swaps, %d released, want 2: what is counted now is still in the kernel", len(src.swaps), src.released)
 		}
 	})
 }

@@ -56,7 +56,7 @@ func unpinned(tb testing.TB, flows int) *Capture {
 	tb.Helper()
 	must(tb, rlimit.RemoveMemlock())
 	c := &Capture{
-		cfg:        Config{MaxFlows: flows, Settle: time.Millisecond, Log: slog.New(slog.DiscardHandler)},
+		cfg:        Config{MaxFlows: flows, Settle: time.Millisecond, Log: slog.New(slog.DiscardHandler), Now: time.Now},
 		namespaces: map[uint32]*programs{},
 		watched:    map[weirDevice]*watched{},
 	}

@@ -28,19 +28,8 @@ How to use them: docs/flow-logs.md.`,
   weir flow-logs list
   weir flow-logs show fl-0123456789abcdef0
   weir flow-logs delete fl-0123456789abcdef0`,
-		Args: cobra.ArbitraryArgs, // so that an unknown command is ours to report
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			err := fmt.Errorf("unknown command %q", args[0])
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				err = withHint(err, "did you mean weir flow-logs %s?", strings.Join(near, " or "))
-			}
-			return &usageError{err: err, command: cmd.CommandPath()}
-		},
 	}
-	cmd.SuggestionsMinimumDistance = 2
+	group(cmd)
 	cmd.AddCommand(newFlowLogsCreate(a), newFlowLogsList(a), newFlowLogsShow(a), newFlowLogsDelete(a))
 	return cmd
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -28,19 +27,8 @@ How to use it: docs/policy.md. The format of the file: docs/topology.md.`,
   weir policy diff shop.yaml      # against what is in force
   weir policy apply shop.yaml
   weir policy status`,
-		Args: cobra.ArbitraryArgs, // so that an unknown command is ours to report
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			err := fmt.Errorf("unknown command %q", args[0])
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				err = withHint(err, "did you mean weir policy %s?", strings.Join(near, " or "))
-			}
-			return &usageError{err: err, command: cmd.CommandPath()}
-		},
 	}
-	cmd.SuggestionsMinimumDistance = 2
+	group(cmd)
 	cmd.AddCommand(newPolicyApply(a), newPolicyCheck(a), newPolicyDiff(a), newPolicyRemove(a), newPolicyRender(a), newPolicyStatus(a))
 	for _, sub := range cmd.Commands() {
 		sub.ValidArgsFunction = completeTopologies

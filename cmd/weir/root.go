@@ -35,8 +35,6 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "weir",
 		Short: "VPC Flow Logs for any network you run",
-		Args:  cobra.ArbitraryArgs, // so that an unknown command is ours to report
-		RunE:  a.rootOnly,
 		// Errors are reported in one place, and without the whole usage.
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -67,16 +65,22 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// rootOnly runs when no command was named, or an unknown one.
-func (a *app) rootOnly(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return cmd.Help()
+// group makes a command one of subcommands: alone it says what there is, and an
+// unknown one is ours to report.
+func group(cmd *cobra.Command) {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		err := fmt.Errorf("unknown command %q", args[0])
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			path := cmd.CommandPath() + " "
+			err = withHint(err, "did you mean %s?", path+strings.Join(near, " or "+path))
+		}
+		return &usageError{err: err, command: cmd.CommandPath()}
 	}
-	err := fmt.Errorf("unknown command %q", args[0])
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		err = withHint(err, "did you mean weir %s?", strings.Join(near, " or weir "))
-	}
-	return &usageError{err: err, command: cmd.CommandPath()}
 }
 
 // checkArguments makes a wrong number of arguments wrong usage, for every command.

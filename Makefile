@@ -5,7 +5,7 @@ export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -buildvcs=false
 export FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-static test test-race test-root test-peers fuzz soak-verdicts bench lint fmt generate generate-check demo clean
+.PHONY: help setup build build-static test test-race test-root test-peers fuzz soak-verdicts soak-delivery bench lint fmt generate generate-check demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 
 soak-verdicts: setup ## COUNT random packets (100000) from SEED (1): does the kernel do what policy says? (needs root)
 	@scripts/soak-verdicts
+
+soak-delivery: setup ## FOR (10m) of traffic and faults from SEED (1): is everything delivered, once? (needs root)
+	@scripts/soak-delivery
 
 bench: setup build ## what counting, draining, encoding and asking cost
 	@scripts/bench

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -60,6 +61,7 @@ type stationConfig struct {
 type station struct {
 	cfg           stationConfig
 	capture       *ebpf.Capture
+	inherited     bool // an earlier run left the kernel counting, and run has not ended
 	journal       *journal.Journal
 	topologies    *topologies
 	policies      *policies
@@ -107,6 +109,8 @@ func openStation(ctx context.Context, cfg stationConfig) (_ *station, err error)
 	if err := s.openDelivery(ctx); err != nil {
 		return nil, err
 	}
+	links, _ := filepath.Glob(filepath.Join(cfg.RunDir, "bpf", "links", "*")) // the pattern is right
+	s.inherited = len(links) > 0
 	s.capture, err = ebpf.Open(ebpf.Config{RunDir: cfg.RunDir, MaxFlows: cfg.MaxFlows, Log: cfg.Log, Now: cfg.Now})
 	return s, err
 }
@@ -199,6 +203,7 @@ func (s *station) run(ctx context.Context, lists <-chan []vpc.Interface) error {
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
 	group, ctx := errgroup.WithContext(ctx)
+	var looped error // also when something else has failed before
 	group.Go(func() error {
 		err := server.Run(serving)
 		if err != nil {
@@ -214,6 +219,7 @@ func (s *station) run(ctx context.Context, lists <-chan []vpc.Interface) error {
 		if err := s.dispatcher.Drain(draining); err != nil {
 			s.cfg.Log.Warn("stopping before everything is delivered", "err", err, "hint", "the next start goes on with it")
 		}
+		looped = err
 		return err
 	})
 	group.Go(func() error {
@@ -221,10 +227,9 @@ func (s *station) run(ctx context.Context, lists <-chan []vpc.Interface) error {
 		return nil
 	})
 	err := group.Wait()
-	keep := s.cfg.Keep
-	if _, ok := errors.AsType[*capture.NotTakenError](err); ok {
-		keep = true // the next start picks it up
-	}
+	// What could not be brought home the next start picks up.
+	keep := s.cfg.Keep || looped != nil
+	s.inherited = false
 	final := s.status()
 	s.mu.Lock()
 	s.final = &final
@@ -232,9 +237,11 @@ func (s *station) run(ctx context.Context, lists <-chan []vpc.Interface) error {
 	return errors.Join(err, s.close(keep))
 }
 
-// close lets go of everything; the kernel goes on counting if keep is true.
+// close lets go of everything; the kernel goes on counting if keep is true, and if
+// an earlier run left it counting and nobody has brought that home.
 func (s *station) close(keep bool) error {
 	var err error
+	keep = keep || s.inherited
 	if s.dispatcher != nil {
 		s.dispatcher.Close()
 	}

@@ -139,7 +139,9 @@ func (j *Journal) makeStream(ctx context.Context) error {
 			want.AllowAtomicPublish = false
 			s, err = j.js.CreateStream(ctx, want)
 		}
-	case err == nil && j.server != nil:
+	case err == nil && j.server != nil && s.CachedInfo().Config.MaxBytes != want.MaxBytes:
+		// Only then: it writes to the disk, which may be full, and what is there
+		// must be delivered all the same.
 		s, err = j.js.UpdateStream(ctx, want)
 	}
 	if err != nil {

@@ -34,7 +34,7 @@ type Config struct {
 	// delivered. One interval always fits. 0 is 256 MiB.
 	MaxHeld int64
 	// MaxBytes and MaxAge bound the journal: what is older, or more, and not
-	// delivered is given up. 0 is 8 GiB, and no bound.
+	// delivered is given up. 0 is no bound.
 	MaxBytes int64
 	MaxAge   time.Duration
 	// MostSpecific lets a flow log of an interface go before one of its subnet,
@@ -50,7 +50,6 @@ type Config struct {
 const (
 	defaultPublish   = 5 * time.Minute
 	defaultMaxHeld   = 256 << 20
-	defaultMaxBytes  = 8 << 30
 	defaultFirstWait = 200 * time.Millisecond
 )
 
@@ -63,7 +62,7 @@ type Dispatcher struct {
 	ctx     context.Context // done when Close is called
 	stop    context.CancelFunc
 	passes  sync.WaitGroup
-	working sync.WaitGroup // lines and the reaper
+	working sync.WaitGroup // lines
 	last    atomic.Uint64  // the journal's last sequence number, when it was asked last
 	count   atomic.Int64   // of lines
 
@@ -75,14 +74,12 @@ type Dispatcher struct {
 	stops map[string]context.CancelFunc // of the lines' goroutines
 	lanes map[time.Duration]*lane
 	cover atomic.Pointer[flowlogs.Coverage]
-	given Skipped // given up, of any flow log
 }
 
 // NewDispatcher takes up the flow logs where the catalogue says they were left.
 func NewDispatcher(ctx context.Context, cfg Config, logs []flowlogs.FlowLog) (*Dispatcher, error) {
 	cfg.Publish = cmp.Or(cfg.Publish, defaultPublish)
 	cfg.MaxHeld = cmp.Or(cfg.MaxHeld, defaultMaxHeld)
-	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, defaultMaxBytes)
 	cfg.FirstWait = cmp.Or(cfg.FirstWait, defaultFirstWait)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -105,7 +102,6 @@ func NewDispatcher(ctx context.Context, cfg Config, logs []flowlogs.FlowLog) (*D
 	for _, n := range d.allLanes() {
 		n.catchUp()
 	}
-	d.working.Go(d.reap)
 	return d, nil
 }
 

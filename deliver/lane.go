@@ -130,11 +130,9 @@ func (n *lane) passLocked() *pass {
 // again is how long a pass that failed waits before it is begun anew.
 const again = time.Second
 
-// ended lets go of a pass, and of the interval that it was in.
+// ended lets go of a pass. It is never in the middle of an interval then: whole
+// intervals are emitted between two swaps.
 func (n *lane) ended(p *pass, err error) {
-	for _, t := range p.takers {
-		t.line.spoil(t.batch)
-	}
 	n.mu.Lock()
 	n.running--
 	if n.live == p {

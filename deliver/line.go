@@ -52,20 +52,20 @@ func newLine(ctx context.Context, d *Dispatcher, log flowlogs.FlowLog, format fl
 		d: d, log: log, format: format, dest: dest, manner: dest.Manner(),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
-	known, err := load(ctx, d.cfg.Catalogue, stateKey+log.ID, &l.state)
+	known, err := Load(ctx, d.cfg.Catalogue, stateKey+log.ID, &l.state)
 	if err != nil {
 		return nil, err
 	}
 	if !known {
 		l.state.Position = start
-		if err := store(ctx, d.cfg.Catalogue, stateKey+log.ID, &l.state); err != nil {
+		if err := Store(ctx, d.cfg.Catalogue, stateKey+log.ID, &l.state); err != nil {
 			return nil, err
 		}
 	}
 	l.next, l.batches, l.retries = l.state.Position, l.state.Batches, l.state.Totals.Retries
 	l.begin()
 	var m manifest
-	begun, err := load(ctx, d.cfg.Catalogue, manifestKey+log.ID, &m)
+	begun, err := Load(ctx, d.cfg.Catalogue, manifestKey+log.ID, &m)
 	if err != nil || !begun || m.From != l.state.Position.Seq {
 		return l, err
 	}
@@ -170,19 +170,6 @@ func (l *line) took(b *batch, to Position, end time.Time) {
 	b.to, l.next, b.lastEnd = to, to, end
 	l.heldOpen = b.held()
 	l.poke()
-}
-
-// spoil forgets a batch to which an interval was added in part: it is made again
-// from the journal.
-func (l *line) spoil(b *batch) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.filling = false
-	if l.open == b {
-		l.next = b.from
-		l.begin()
-		l.open.cut = b.cut
-	}
 }
 
 // toRepeat is the batch that is to be made again, when it is not whole yet.
@@ -312,7 +299,7 @@ func (l *line) commit(ctx context.Context, b *batch, s *sender) {
 		next.Totals.Last = l.d.cfg.Now().UTC()
 	}
 	ok := l.attempt(ctx, func(ctx context.Context) error {
-		return store(ctx, l.d.cfg.Catalogue, stateKey+l.log.ID, &next)
+		return Store(ctx, l.d.cfg.Catalogue, stateKey+l.log.ID, &next)
 	})
 	l.mu.Lock()
 	if l.sealed == b {
@@ -453,7 +440,7 @@ func (l *line) skip(ctx context.Context, to Position, g gap, lost Skipped) error
 	next.Totals.Skipped.Packets += lost.Packets
 	next.Totals.Skipped.Bytes += lost.Bytes
 	l.halted = false
-	err := store(ctx, l.d.cfg.Catalogue, stateKey+l.log.ID, &next)
+	err := Store(ctx, l.d.cfg.Catalogue, stateKey+l.log.ID, &next)
 	if err == nil {
 		l.state = next
 	}

@@ -9,28 +9,9 @@ import (
 	"weir/vpc/flowlogs"
 )
 
-// reapEvery is how often the journal is looked at. At 100 MB/s it grows by 1 GB in
-// this time; the journal's own bound stands above.
-const reapEvery = 10 * time.Second
-
-// reap forgets what every flow log has delivered, and gives up the oldest when
-// the journal is full.
-func (d *Dispatcher) reap() {
-	tick := time.NewTicker(reapEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-d.ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := d.Reap(d.ctx); err != nil && d.ctx.Err() == nil {
-			d.cfg.Log.Warn("cannot tidy the journal", "err", err)
-		}
-	}
-}
-
-// Reap does what is done every ten seconds.
+// Reap forgets what every flow log has delivered, and gives up the oldest when the
+// journal is full. Who owns the journal calls it every few seconds, and only with
+// a dispatcher that has all flow logs: what none of its own needs goes.
 func (d *Dispatcher) Reap(ctx context.Context) error {
 	bounds, err := d.cfg.Journal.Bounds(ctx)
 	if err != nil || bounds.Last < bounds.First {
@@ -91,11 +72,6 @@ func (d *Dispatcher) giveUpOf(ctx context.Context, l *line, first, upTo uint64, 
 	if err := l.skip(ctx, Position{Seq: swaps[len(swaps)-1].Seq}, g, lost); err != nil {
 		return err
 	}
-	d.mu.Lock()
-	d.given.Swaps += lost.Swaps
-	d.given.Packets += lost.Packets
-	d.given.Bytes += lost.Bytes
-	d.mu.Unlock()
 	d.cfg.Log.Error("counts are given up: the flow log will say SKIPDATA",
 		"flow_log", l.log.ID, "because", why, "swaps", lost.Swaps, "packets", lost.Packets,
 		"from", time.Unix(g.Start, 0).UTC(), "to", time.Unix(g.End, 0).UTC())
@@ -107,7 +83,7 @@ const keep = 90
 
 // tooMuch is up to where the journal is beyond its bounds; 0 when it is not.
 func (d *Dispatcher) tooMuch(b Bounds) (upTo uint64, why string) {
-	if limit := uint64(d.cfg.MaxBytes); b.Bytes > limit {
+	if limit := uint64(d.cfg.MaxBytes); limit > 0 && b.Bytes > limit {
 		over := float64(b.Bytes-limit*keep/100) / float64(b.Bytes)
 		n := max(1, uint64(over*float64(b.Last-b.First+1)))
 		return b.First + n - 1, fmt.Sprintf("the journal has %d of %d MB", b.Bytes>>20, limit>>20)

@@ -78,10 +78,10 @@ func (s *sender) prepare(ctx context.Context) bool {
 	c, id := s.line.d.cfg.Catalogue, s.line.log.ID
 	ok := s.line.attempt(ctx, func(ctx context.Context) error {
 		if s.batch.cut == nil {
-			return store(ctx, c, manifestKey+id, &manifest{From: s.batch.from.Seq, To: s.batch.to, Notes: notesOf(s.parts)})
+			return Store(ctx, c, manifestKey+id, &manifest{From: s.batch.from.Seq, To: s.batch.to, Notes: notesOf(s.parts)})
 		}
 		var p progress
-		known, err := load(ctx, c, progressKey+id, &p)
+		known, err := Load(ctx, c, progressKey+id, &p)
 		if err != nil || !known || p.From != s.batch.from.Seq || len(p.Done) != len(s.done) {
 			return err
 		}
@@ -162,7 +162,7 @@ func (s *sender) suspect(ctx context.Context, records int64) {
 	s.doubtful += records
 	p := s.progressLocked()
 	s.mu.Unlock()
-	_ = store(ctx, s.line.d.cfg.Catalogue, progressKey+s.line.log.ID, &p)
+	_ = Store(ctx, s.line.d.cfg.Catalogue, progressKey+s.line.log.ID, &p)
 }
 
 // progressLocked is how far the batch has come.
@@ -183,7 +183,7 @@ func (s *sender) note(ctx context.Context, mark int) bool {
 		return true
 	}
 	ok := s.line.attempt(ctx, func(ctx context.Context) error {
-		return store(ctx, s.line.d.cfg.Catalogue, progressKey+s.line.log.ID, &p)
+		return Store(ctx, s.line.d.cfg.Catalogue, progressKey+s.line.log.ID, &p)
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,14 +1,8 @@
 package deliver
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 // Position is a place in the journal between two intervals: where one has ended
@@ -83,60 +77,6 @@ const (
 	manifestKey = "delivery.batch."
 	progressKey = "delivery.done."
 )
-
-// load reads a value; false when there is none.
-func load[T any](ctx context.Context, c Catalogue, key string, into *T) (bool, error) {
-	b, err := c.Get(ctx, key)
-	if err != nil || b == nil {
-		return false, err
-	}
-	if b, err = unpack(b); err == nil {
-		err = json.Unmarshal(b, into)
-	}
-	if err != nil {
-		return false, fmt.Errorf("catalogue: %s: not what this version writes: %w", key, err)
-	}
-	return true, nil
-}
-
-// store writes a value.
-func store[T any](ctx context.Context, c Catalogue, key string, v *T) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return c.Put(ctx, key, pack(b))
-}
-
-// large is from where a value is compressed: a message of NATS has 1 MB by
-// default, and a batch of 2,000 interfaces' events 2,000 notes.
-const large = 32 << 10
-
-func pack(b []byte) []byte {
-	if len(b) < large {
-		return b
-	}
-	var out bytes.Buffer
-	zip := gzip.NewWriter(&out)
-	_, _ = zip.Write(b) // a buffer takes everything
-	_ = zip.Close()
-	return out.Bytes()
-}
-
-// unpack undoes pack: JSON never begins like gzip.
-func unpack(b []byte) ([]byte, error) {
-	if !bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
-		return b, nil
-	}
-	zip, err := gzip.NewReader(bytes.NewReader(b))
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(io.LimitReader(zip, maxValue))
-}
-
-// maxValue bounds a value that is read back, in bytes of JSON.
-const maxValue = 64 << 20
 
 // forget removes all that the catalogue knows of a flow log's delivery.
 func forget(ctx context.Context, c Catalogue, id string) error {

@@ -93,11 +93,3 @@ func (d *Dispatcher) Made() map[time.Duration]Made {
 	}
 	return all
 }
-
-// GivenUp is what was given up because the journal was full, since the start, of
-// all flow logs together.
-func (d *Dispatcher) GivenUp() Skipped {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.given
-}

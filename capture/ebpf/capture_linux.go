@@ -49,12 +49,13 @@ type Capture struct {
 	watched    map[weirDevice]*watched
 	indexes    indexes
 
-	source  string            // of the swaps, see count.Swap
-	reasons map[uint16]string // names of the kernel's drop reasons
-	started time.Time         // beginning of the current epoch
-	waiting bool              // an earlier epoch's maps have not been released
-	read    bool              // … and have been handed out by Swap
-	batch   batches
+	inherited bool              // see Inherited
+	source    string            // of the swaps, see count.Swap
+	reasons   map[uint16]string // names of the kernel's drop reasons
+	started   time.Time         // beginning of the current epoch
+	waiting   bool              // an earlier epoch's maps have not been released
+	read      bool              // … and have been handed out by Swap
+	batch     batches
 }
 
 // slot is one of the two sets of inner maps.
@@ -120,6 +121,7 @@ func Open(cfg Config) (_ *Capture, err error) {
 			c.dir.unlock()
 		}
 	}()
+	c.inherited = !fresh
 	if err := c.openMaps(); err != nil {
 		return nil, err
 	}
@@ -134,6 +136,10 @@ func Open(cfg Config) (_ *Capture, err error) {
 	}
 	return c, nil
 }
+
+// Inherited reports whether an earlier capture had left the kernel counting when
+// this one was opened.
+func (c *Capture) Inherited() bool { return c.inherited }
 
 // isFresh reports whether no earlier capture left anything in the directory.
 func isFresh(d *runDir) bool {

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"sync"
 	"time"
@@ -59,11 +55,7 @@ func (p *policies) keep(ctx context.Context, inForce *book.InForce) error {
 			v.Rules[r.ID] = words
 		}
 	}
-	packed, err := pack(v)
-	if err != nil {
-		return err
-	}
-	if err := p.catalogue.Put(ctx, policyKey+name, packed); err != nil {
+	if err := deliver.Store(ctx, p.catalogue, policyKey+name, &v); err != nil {
 		return fmt.Errorf("keep the policy: %w", err)
 	}
 	p.mu.Lock()
@@ -95,40 +87,10 @@ func (p *policies) read() map[uint32]string {
 		return all
 	}
 	for _, key := range keys {
-		packed, err := p.catalogue.Get(ctx, key)
-		if err != nil {
-			continue
-		}
 		var v keptPolicy
-		if unpack(packed, &v) == nil {
+		if _, err := deliver.Load(ctx, p.catalogue, key, &v); err == nil {
 			maps.Copy(all, v.Rules)
 		}
 	}
 	return all
-}
-
-// pack is a value as the catalogue keeps large ones: JSON, compressed.
-func pack(v any) ([]byte, error) {
-	var packed bytes.Buffer
-	zip := gzip.NewWriter(&packed)
-	if err := json.NewEncoder(zip).Encode(v); err != nil {
-		return nil, err
-	}
-	if err := zip.Close(); err != nil {
-		return nil, err
-	}
-	return packed.Bytes(), nil
-}
-
-// maxUnpacked bounds a value that is read back, in bytes of JSON: a topology of
-// 20,000 interfaces, a policy of 100,000 rules.
-const maxUnpacked = 64 << 20
-
-// unpack reads what pack made.
-func unpack(packed []byte, into any) error {
-	zip, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return err
-	}
-	return json.NewDecoder(io.LimitReader(zip, maxUnpacked)).Decode(into)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -109,10 +108,11 @@ func openStation(ctx context.Context, cfg stationConfig) (_ *station, err error)
 	if err := s.openDelivery(ctx); err != nil {
 		return nil, err
 	}
-	links, _ := filepath.Glob(filepath.Join(cfg.RunDir, "bpf", "links", "*")) // the pattern is right
-	s.inherited = len(links) > 0
-	s.capture, err = ebpf.Open(ebpf.Config{RunDir: cfg.RunDir, MaxFlows: cfg.MaxFlows, Log: cfg.Log, Now: cfg.Now})
-	return s, err
+	if s.capture, err = ebpf.Open(ebpf.Config{RunDir: cfg.RunDir, MaxFlows: cfg.MaxFlows, Log: cfg.Log, Now: cfg.Now}); err != nil {
+		return nil, err
+	}
+	s.inherited = s.capture.Inherited()
+	return s, nil
 }
 
 // openDelivery takes up the flow logs.
@@ -175,6 +175,11 @@ func (s *station) retire(ctx context.Context) error {
 	defer cancel()
 	if err := d.Drain(ctx); err != nil {
 		s.cfg.Log.Warn("flow logs that are not wanted any more have not delivered the rest", "err", err)
+	}
+	for _, f := range plan.Delete { // one that comes back begins anew
+		if err := d.Remove(context.WithoutCancel(ctx), f.ID); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,13 +42,12 @@ func (s *subscriptions) load(ctx context.Context) error {
 		return err
 	}
 	for _, key := range keys {
-		b, err := s.catalogue.Get(ctx, key)
-		if err != nil {
+		var f flowlogs.FlowLog
+		if _, err := deliver.Load(ctx, s.catalogue, key, &f); err != nil {
 			return err
 		}
-		var f flowlogs.FlowLog
-		if err := json.Unmarshal(b, &f); err != nil || flowLogKey+f.ID != key {
-			return fmt.Errorf("catalogue: %s is not a flow log of this version: %w", key, err)
+		if flowLogKey+f.ID != key {
+			return fmt.Errorf("catalogue: %s holds the flow log %q", key, f.ID)
 		}
 		s.list = append(s.list, f)
 	}
@@ -57,11 +55,7 @@ func (s *subscriptions) load(ctx context.Context) error {
 }
 
 func (s *subscriptions) store(ctx context.Context, f flowlogs.FlowLog) error {
-	b, err := json.Marshal(f)
-	if err != nil {
-		return err
-	}
-	return s.catalogue.Put(ctx, flowLogKey+f.ID, b)
+	return deliver.Store(ctx, s.catalogue, flowLogKey+f.ID, &f)
 }
 
 // all are the flow logs.

@@ -9,25 +9,41 @@ import (
 	"weir/vpc/flowlogs"
 )
 
-// tidyEvery is how often what is not needed any more is removed.
-const tidyEvery = time.Minute
+const (
+	// reapEvery is how often the journal is looked at. At 100 MB/s it grows by
+	// 1 GB in this time; its own bound stands above.
+	reapEvery = 10 * time.Second
+	// tidyEvery is how often what else is not needed any more is removed.
+	tidyEvery = time.Minute
+)
 
-// keepTidy removes what is not needed any more, until ctx is done: versions of the
-// topology, and objects that a flow log of a local bucket may not keep.
+// keepTidy removes what is not needed any more, until ctx is done: counts that are
+// delivered, versions of the topology, and objects that a flow log of a local
+// bucket may not keep.
 func (s *station) keepTidy(ctx context.Context) {
-	tick := time.NewTicker(tidyEvery)
-	defer tick.Stop()
+	reap, tidy := time.NewTicker(reapEvery), time.NewTicker(tidyEvery)
+	defer reap.Stop()
+	defer tidy.Stop()
+	s.tidy(ctx)
 	for {
-		if err := s.topologies.tidy(ctx, s.journal); err != nil && ctx.Err() == nil {
-			s.cfg.Log.Warn("cannot tidy the catalogue", "err", err)
-		}
-		s.prune(ctx)
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-reap.C:
+			if err := s.dispatcher.Reap(ctx); err != nil && ctx.Err() == nil {
+				s.cfg.Log.Warn("cannot tidy the journal", "err", err)
+			}
+		case <-tidy.C:
+			s.tidy(ctx)
 		}
 	}
+}
+
+func (s *station) tidy(ctx context.Context) {
+	if err := s.topologies.tidy(ctx, s.journal); err != nil && ctx.Err() == nil {
+		s.cfg.Log.Warn("cannot tidy the catalogue", "err", err)
+	}
+	s.prune(ctx)
 }
 
 // prune removes the objects that flow logs may not keep any longer.

@@ -24,6 +24,10 @@ type topologies struct {
 	catalogue deliver.Catalogue
 	log       *slog.Logger
 
+	// changing keeps a version that is new from being tidied away before anything
+	// names it.
+	changing sync.Mutex
+
 	mu      sync.Mutex // guards what follows
 	current *topologyVersion
 	known   map[string]*topologyVersion // those that were used lately
@@ -58,6 +62,8 @@ func (t *topologies) use(ctx context.Context, list []vpc.Interface) error {
 	if err != nil {
 		return err
 	}
+	t.changing.Lock()
+	defer t.changing.Unlock()
 	sum := sha256.Sum256(text)
 	name := hex.EncodeToString(sum[:8])
 	t.mu.Lock()
@@ -66,11 +72,7 @@ func (t *topologies) use(ctx context.Context, list []vpc.Interface) error {
 	if same {
 		return nil
 	}
-	packed, err := pack(list)
-	if err != nil {
-		return err
-	}
-	if err := t.catalogue.Put(ctx, topologyKey+name, packed); err != nil {
+	if err := deliver.Store(ctx, t.catalogue, topologyKey+name, &list); err != nil {
 		return fmt.Errorf("keep the topology: %w", err)
 	}
 	t.mu.Lock()
@@ -130,21 +132,21 @@ func (t *topologies) At(name string) aggregate.Topology {
 func (t *topologies) read(name string) (v *topologyVersion, err error) {
 	const attempts, pause = 20, 500 * time.Millisecond
 	for range attempts {
-		var packed []byte
-		if packed, err = t.catalogue.Get(context.Background(), topologyKey+name); err == nil {
-			return unpackTopology(name, packed)
+		var value []byte
+		if value, err = t.catalogue.Get(context.Background(), topologyKey+name); err == nil {
+			return decodeTopology(name, value)
 		}
 		time.Sleep(pause)
 	}
 	return nil, err
 }
 
-func unpackTopology(name string, packed []byte) (*topologyVersion, error) {
-	if packed == nil {
+func decodeTopology(name string, value []byte) (*topologyVersion, error) {
+	if value == nil {
 		return nil, fmt.Errorf("the catalogue has no %s%s", topologyKey, name)
 	}
 	var list []vpc.Interface
-	if err := unpack(packed, &list); err != nil {
+	if err := deliver.Decode(topologyKey+name, value, &list); err != nil {
 		return nil, err
 	}
 	return versionOf(name, list), nil
@@ -152,15 +154,22 @@ func unpackTopology(name string, packed []byte) (*topologyVersion, error) {
 
 // tidy removes the versions that no counts in the journal name.
 func (t *topologies) tidy(ctx context.Context, journal deliver.Journal) error {
+	t.changing.Lock()
+	defer t.changing.Unlock()
 	keys, err := t.catalogue.Keys(ctx, topologyKey)
 	if err != nil {
 		return err
+	}
+	// Mostly there is the one in force alone, and no need to look at the journal.
+	keys = slices.DeleteFunc(keys, func(key string) bool { return key == topologyKey+t.name() })
+	if len(keys) == 0 {
+		return nil
 	}
 	bounds, err := journal.Bounds(ctx)
 	if err != nil {
 		return err
 	}
-	inUse := map[string]bool{t.name(): true}
+	inUse := map[string]bool{}
 	if bounds.First <= bounds.Last {
 		swaps, err := journal.Survey(ctx, bounds.First-1, bounds.Last)
 		if err != nil {
@@ -172,7 +181,7 @@ func (t *topologies) tidy(ctx context.Context, journal deliver.Journal) error {
 	}
 	for _, key := range keys {
 		name := strings.TrimPrefix(key, topologyKey)
-		if !inUse[name] && t.name() != name {
+		if !inUse[name] {
 			if err := t.catalogue.Delete(ctx, key); err != nil {
 				return err
 			}

@@ -29,7 +29,7 @@ type flood struct {
 	programs []string // those that run for each
 }
 
-// floods are packets through the groups of benchTopology.
+// floods are packets through the groups of large.
 func floods() []flood {
 	accepted := packet{Packet: policy.Packet{Src: netip.MustParseAddr("10.7.0.10"), Dst: netip.MustParseAddr("10.7.1.10"), Protocol: vpc.UDP, SrcPort: 4000, DstPort: 5000}}
 	entering, leaving := accepted, accepted
@@ -68,7 +68,7 @@ func BenchmarkFlood(b *testing.B) {
 		return err
 	}))
 	receiver := r.receiver("eni-1", 5000)
-	r.load(1000, 500, false)
+	r.load(large{interfaces: 1000, groups: 500})
 	b.Run("processor", func(b *testing.B) { r.processor(b, receiver) })
 	b.Run("clock", func(b *testing.B) { r.kernelClock(b, receiver) })
 }

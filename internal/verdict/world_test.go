@@ -14,7 +14,11 @@ import (
 // world is a random topology with the three kinds of interfaces: far ones,
 // ports of two bridges, and the host's own card as the way out.
 func world(r *rand.Rand) *vpc.Topology {
-	t := vpctest.Random(r, vpctest.Size{Interfaces: 31})
+	size := vpctest.Size{Interfaces: 31}
+	if r.IntN(2) == 0 { // so many rules that the firewall has maps for them
+		size.GroupRules, size.ACLRules = 25, 20
+	}
+	t := vpctest.Random(r, size)
 	for i := range t.Interfaces {
 		in := &t.Interfaces[i]
 		switch {

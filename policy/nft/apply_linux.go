@@ -138,7 +138,9 @@ func (r *Ruleset) sealOf(ctx context.Context, family string) (words string, err 
 	}
 	err = r.list(ctx, &out, "set", family, r.Table, seal)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", r.list(ctx, nil, "table", family, r.Table)
+		// Is there a table without it? Listing that would read every chain there is.
+		_, err = r.run(ctx, "", "--check", "add", "set", family, r.Table, seal, "{ type mark; }")
+		return "", err
 	}
 	for _, o := range out.Nftables {
 		if o.Set == nil {

@@ -123,3 +123,17 @@ func slab(tb testing.TB) int {
 	}
 	return sum
 }
+
+// BenchmarkRender is the part of BenchmarkApply that needs no root.
+func BenchmarkRender(b *testing.B) {
+	p, err := policy.Compile(large(1000, 500, 30, 50), &policy.MemoryIDs{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Render(p, Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package nft
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"weir/policy"
@@ -77,99 +76,77 @@ func (t *table) group(g *policy.SecurityGroup, d policy.Direction) string {
 	if t.done[name] {
 		return name
 	}
-	lines := t.allow(g.Rules[d], d)
+	lines := t.allow(g.Rules[d])
 	if len(lines) == 0 {
 		return ""
 	}
 	t.done[name] = true
 	b := t.chain()
 	fmt.Fprintf(b, "\n\tchain %s { # security group %s\n", name, label(g.Name, g.ID))
-	for _, line := range lines {
-		fmt.Fprintf(b, "\t\t%s\n", join(line, "accept"))
-	}
+	t.lines(b, name, lines, field(d))
 	b.WriteString("\t}\n")
 	return name
 }
 
-// border is the chain of a subnet's edge: what stays inside does not meet the ACL.
-func (t *table) border(i *policy.Interface, d policy.Direction, door policy.Door) string {
-	name := t.r.names.of("border "+i.SubnetID+" "+d.String()+doorName(door), "border_"+i.SubnetID+"_"+d.String()+"_"+doorName(door))
+// acl is the chain of a network ACL at the edge of a subnet: the first rule that
+// matches decides.
+func (t *table) acl(i *policy.Interface, d policy.Direction, door policy.Door) string {
+	a, at := i.ACL, i.SubnetID+"_"+d.String()+"_"+doorName(door)
+	name := t.r.names.of("acl at "+at, "acl_"+word(a.Name, a.ID)+"_"+at)
 	if t.done[name] {
 		return name
 	}
 	t.done[name] = true
 	b := t.chain()
-	fmt.Fprintf(b, "\n\tchain %s { # out of and into subnet %s, network ACL %s\n", name, plain(i.SubnetID), label(i.ACL.Name, i.ACL.ID))
-	for _, inside := range i.Inside {
-		if is6 := inside.Addr().Is6(); slices.Contains(t.is6, is6) {
-			fmt.Fprintf(b, "\t\t%s\n", join(t.oneOf([]netip.Prefix{inside}, d, is6), "accept"))
+	fmt.Fprintf(b, "\n\tchain %s { # network ACL %s of subnet %s\n", name, label(a.Name, a.ID), plain(i.SubnetID))
+	t.lines(b, name, t.judge(i, d, door), field(d))
+	b.WriteString("\t}\n")
+	return name
+}
+
+// judge is the lines of an ACL. What stays inside the subnet does not meet it, nor
+// does what is exempt: either has to be let through before the first rule that
+// may refuse it, and most packets are decided before.
+func (t *table) judge(i *policy.Interface, d policy.Direction, door policy.Door) []line {
+	var lines, inside []line
+	for _, net := range slices.Concat(i.Inside, policy.LinkScope) {
+		if is6 := net.Addr().Is6(); slices.Contains(t.is6, is6) {
+			inside = append(inside, line{is6: is6, net: net.Masked(), then: "accept"})
 		}
 	}
-	for _, is6 := range t.is6 {
-		fmt.Fprintf(b, "\t\t%s %s @%s accept\n", protocol(is6), field(d), t.link(is6))
-	}
-	fmt.Fprintf(b, "\t\tgoto %s\n\t}\n", t.acl(i.ACL, d, door))
-	return name
-}
-
-// link is the set of addresses that never leave a link. It has a name: the kernel
-// goes through the whole transaction for each set without one.
-func (t *table) link(is6 bool) string {
-	name := t.r.names.of("link"+familySuffix(is6), "link"+familySuffix(is6))
-	if t.done[name] {
-		return name
-	}
-	t.done[name] = true
-	v4, v6 := byFamily(policy.LinkScope)
-	nets := v4
-	if is6 {
-		nets = v6
-	}
-	fmt.Fprintf(&t.sets, "\n\tset %s { # what never leaves a link\n\t\ttype %s\n\t\tflags interval\n\t\telements = { %s }\n\t}\n", name, addressType(is6), list(nets))
-	return name
-}
-
-// acl is the chain of a network ACL: the first rule that matches decides. What
-// is exempt has to be let through before the first rule that would refuse it;
-// asking costs 60 to 80 ns, and few packets are about any of that.
-func (t *table) acl(a *policy.NetworkACL, d policy.Direction, door policy.Door) string {
-	name := t.r.names.of("acl "+a.ID+" "+d.String()+doorName(door), "acl_"+word(a.Name, a.ID)+"_"+d.String()+"_"+doorName(door))
-	if t.done[name] {
-		return name
-	}
-	t.done[name] = true
-	b := t.chain()
-	fmt.Fprintf(b, "\n\tchain %s { # network ACL %s\n", name, label(a.Name, a.ID))
 	asked := false
 	exempt := func() {
 		if !asked {
-			fmt.Fprintf(b, "\t\tjump %s\n", t.exempt(d))
+			lines = append(lines, line{then: "jump " + t.exempt(d)})
 		}
 		asked = true
 	}
-	for n := range a.Rules[d] {
-		m := &a.Rules[d][n]
-		is6 := m.Peer.CIDR.Addr().Is6()
-		if !slices.Contains(t.is6, is6) {
+	for n := range i.ACL.Rules[d] {
+		m := &i.ACL.Rules[d][n]
+		l := line{net: m.Peer.CIDR.Masked()}
+		if l.is6 = l.net.Addr().Is6(); !slices.Contains(t.is6, l.is6) {
 			continue
 		}
-		line := join(t.oneOf([]netip.Prefix{m.Peer.CIDR}, d, is6), traffic(m.Traffic, is6))
+		l.traffic = traffic(m.Traffic, l.is6)
 		if m.Rule.Allow {
-			fmt.Fprintf(b, "\t\t%s # rule %d\n", join(line, "accept"), m.Rule.Number)
+			l.then, l.note = "accept", fmt.Sprint("rule ", m.Rule.Number)
 		} else {
+			if slices.ContainsFunc(inside, func(in line) bool { return in.net.Overlaps(l.net) }) {
+				lines, inside = append(lines, inside...), nil
+			}
 			if mayBeExempt(m) {
 				exempt()
 			}
-			fmt.Fprintf(b, "\t\t%s\n", join(line, refuse(m.Rule, door)))
+			l.then = refuse(m.Rule, door)
 		}
-		if line == "" { // it is about everything
-			b.WriteString("\t}\n")
-			return name
+		lines = append(lines, l)
+		if !t.bridge && l.net.Bits() == 0 && l.traffic == "" { // it is about everything
+			return lines
 		}
 	}
+	lines = append(lines, inside...)
 	exempt()
-	fmt.Fprintf(b, "\t\t%s\n\t}\n", refuse(a.Rest[d], door))
-	return name
+	return append(lines, line{then: refuse(i.ACL.Rest[d], door)})
 }
 
 // refuse names the rule in the packet's mark and drops.

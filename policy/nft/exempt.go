@@ -21,22 +21,22 @@ func (t *table) exempt(d policy.Direction) string {
 	b := t.chain()
 	fmt.Fprintf(b, "\n\tchain %s { # what neither security groups nor network ACLs filter\n", name)
 	if !t.bridge {
-		writeExempt(b, d, t.is6[0])
+		t.writeExempt(b, d, t.is6[0])
 		return name
 	}
 	fmt.Fprintf(b, "\t\tmeta protocol vmap { ip : goto %s_v4, ip6 : goto %s_v6 }\n\t}\n", name, name)
 	for _, is6 := range t.is6 {
 		b := t.chain()
 		fmt.Fprintf(b, "\n\tchain %s%s {\n", name, familySuffix(is6))
-		writeExempt(b, d, is6)
+		t.writeExempt(b, d, is6)
 	}
 	return name
 }
 
-// writeExempt writes the rest of a chain: what is rare comes last. A range or a
-// network that all members of a set have in common is asked for before the set:
-// that costs less, and few packets get beyond it.
-func writeExempt(b *strings.Builder, d policy.Direction, is6 bool) {
+// writeExempt writes the rest of a chain: what is rare comes last. The network
+// that all services have in common is asked for before the set of them: that
+// costs less, and few packets get beyond it.
+func (t *table) writeExempt(b *strings.Builder, d policy.Direction, is6 bool) {
 	var addrs []netip.Addr
 	for _, e := range policy.Exemptions {
 		for _, a := range e.Addresses {
@@ -44,34 +44,20 @@ func writeExempt(b *strings.Builder, d policy.Direction, is6 bool) {
 				addrs = append(addrs, a)
 			}
 		}
-		if line := portPairs(e.Ports, is6); line != "" {
-			fmt.Fprintf(b, "\t\t%s accept # %s\n", line, e.Words)
+		for _, p := range e.Ports {
+			if p.Is6 == is6 {
+				fmt.Fprintf(b, "\t\tudp sport %d udp dport %d accept # %s\n", p.Src, p.Dst, e.Words)
+			}
 		}
 		if len(e.ICMPv6Types) > 0 && is6 {
-			fmt.Fprintf(b, "\t\ticmpv6 type { %s } accept # %s\n", list(e.ICMPv6Types), e.Words)
+			fmt.Fprintf(b, "\t\ticmpv6 type @%s accept # %s\n", t.constant(e.Words, "icmpv6_type", words(e.ICMPv6Types)), e.Words)
 		}
 	}
 	if len(addrs) > 0 {
 		of := protocol(is6) + " " + field(d)
-		fmt.Fprintf(b, "\t\t%s %s %s { %s } accept # services of the VPC\n", of, around(addrs), of, list(addrs))
+		fmt.Fprintf(b, "\t\t%s %s %s @%s accept\n", of, around(addrs), of, t.constant("services"+familySuffix(is6), addressType(is6), words(addrs)))
 	}
 	b.WriteString("\t}\n")
-}
-
-// portPairs is the condition on UDP's ports, "" where there are none.
-func portPairs(pairs []policy.PortPair, is6 bool) string {
-	var words []string
-	var to []span
-	for _, p := range pairs {
-		if p.Is6 == is6 {
-			words = append(words, fmt.Sprintf("%d . %d", p.Src, p.Dst))
-			to = append(to, span{int(p.Dst), int(p.Dst)})
-		}
-	}
-	if len(words) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("udp dport %s udp sport . udp dport { %s }", spanSet(to), strings.Join(words, ", "))
 }
 
 // around is the smallest network of whole bytes that has all the addresses: the

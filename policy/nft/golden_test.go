@@ -107,23 +107,62 @@ func shop() *vpc.Topology {
 	}
 }
 
-// The text is for people: whoever changes what it looks like reads this file.
-func TestTextOfAShop(t *testing.T) {
-	rulesets := render(t, shop())
-	if len(rulesets) != 1 || rulesets[0].Interfaces != 5 || len(rulesets[0].Bridges) != 1 {
-		t.Fatalf("got %d rulesets: %+v", len(rulesets), rulesets)
+// crowd is one instance with so many rules that maps stand for them.
+func crowd() *vpc.Topology {
+	udp := vpc.Ports(vpc.UDP, 53, 53)
+	in := concat(
+		from(tcp(80, 80), "0.0.0.0/0", "::/0"), from(tcp(443, 443), "0.0.0.0/0", "::/0"), from(tcp(8000, 8010), "0.0.0.0/0"),
+		from(tcp(8443, 8443), "0.0.0.0/0"), from(tcp(9000, 9010), "0.0.0.0/0"), from(tcp(9005, 9020), "0.0.0.0/0"), // more than a few ports
+		from(tcp(22, 22), "192.0.2.1/32", "192.0.2.2/32", "192.0.2.3/32", "2001:db8::1/128"),
+		from(tcp(8000, 9000), "192.0.2.3/32"), from(udp, "192.0.2.3/32"), // several for one
+		from(vpc.AllTraffic, "192.0.2.4/32"),
+		group(tcp(5432, 5432), "sg-crowd"),                                      // members are among the others
+		prefixList(tcp(22, 22), "pl-few"), prefixList(tcp(443, 444), "pl-many"), // and many are a set
+		from(tcp(22, 22), "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16", "10.5.0.0/16"),
+		from(tcp(25, 25), "10.6.0.0/24"), // few of its size
+	)
+	many := vpc.PrefixList{ID: "pl-many"}
+	for n := range short + 1 {
+		many.Entries = append(many.Entries, netip.PrefixFrom(netip.AddrFrom4([4]byte{172, 16, byte(2 * n), 0}), 24))
 	}
-	const path = "testdata/shop.nft"
-	if *update {
-		if err := os.WriteFile(path, []byte(rulesets[0].Text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	block := []vpc.ACLRule{{Number: 1, Traffic: vpc.AllTraffic, CIDR: cidr("203.0.113.1/32")}}
+	for n, host := range []string{"203.0.113.2/32", "203.0.113.3/32", "203.0.113.4/32", "203.0.113.5/32", "203.0.113.4/32"} {
+		block = append(block, vpc.ACLRule{Number: 10 + n, Allow: n == 2, Traffic: tcp(uint16(22+n), 30), CIDR: cidr(host)})
 	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	block = append(block, vpc.ACLRule{Number: 100, Allow: true, Traffic: vpc.AllTraffic, CIDR: cidr("0.0.0.0/0")})
+	return &vpc.Topology{
+		VPCs:    []vpc.VPC{{ID: "vpc-1", CIDRs: []netip.Prefix{cidr("10.0.0.0/16")}}},
+		Subnets: []vpc.Subnet{{ID: "subnet-1", VPCID: "vpc-1", ACLID: "acl-1", CIDRs: []netip.Prefix{cidr("10.0.1.0/24")}}},
+		Interfaces: []vpc.Interface{
+			{ID: "eni-1", Name: "one", VPCID: "vpc-1", SubnetID: "subnet-1", GroupIDs: []string{"sg-crowd"}, Device: vpc.Device{Name: "v1"}, Addresses: []netip.Addr{netip.MustParseAddr("10.0.1.10")}},
+		},
+		Groups:      []vpc.SecurityGroup{{ID: "sg-crowd", Name: "crowd", VPCID: "vpc-1", Ingress: in, Egress: vpc.AllEgress("sg-crowd")}},
+		ACLs:        []vpc.NetworkACL{{ID: "acl-1", Name: "block", VPCID: "vpc-1", Ingress: block, Egress: vpc.DefaultACL("vpc-1", "acl-1").Egress}},
+		PrefixLists: []vpc.PrefixList{{ID: "pl-few", Entries: []netip.Prefix{cidr("192.0.2.64/31"), cidr("198.51.100.0/24")}}, many},
 	}
-	if diff := cmp.Diff(string(want), rulesets[0].Text); diff != "" {
-		t.Errorf("%s (-want +got; -update writes it anew):\n%s", path, diff)
+}
+
+// The text is for people: whoever changes what it looks like reads these files.
+func TestText(t *testing.T) {
+	for name, topology := range map[string]*vpc.Topology{"shop": shop(), "crowd": crowd()} {
+		t.Run(name, func(t *testing.T) {
+			rulesets := render(t, topology)
+			if len(rulesets) != 1 || rulesets[0].Interfaces != len(topology.Interfaces) {
+				t.Fatalf("got %d rulesets: %+v", len(rulesets), rulesets)
+			}
+			path := "testdata/" + name + ".nft"
+			if *update {
+				if err := os.WriteFile(path, []byte(rulesets[0].Text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), rulesets[0].Text); diff != "" {
+				t.Errorf("%s (-want +got; -update writes it anew):\n%s", path, diff)
+			}
+		})
 	}
 }

@@ -136,3 +136,11 @@ func device(name string) string {
 	}
 	return `"` + name + `"`
 }
+
+// peerLabel names the group or prefix list that a rule is about.
+func (r *renderer) peerLabel(m *policy.Match) string {
+	if id := m.Peer.GroupID; id != "" {
+		return label(r.groups[id], id)
+	}
+	return "prefix list " + plain(m.Peer.PrefixListID)
+}

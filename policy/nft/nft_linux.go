@@ -31,11 +31,11 @@ func (r *Ruleset) load(ctx context.Context, script string) error {
 	return err
 }
 
-// list runs nft's list command and reads the JSON that it prints, unless out is
-// nil. The error is fs.ErrNotExist when there is no such thing.
+// list runs nft's list command and reads the JSON that it prints. The error is
+// fs.ErrNotExist when there is no such thing.
 func (r *Ruleset) list(ctx context.Context, out any, what ...string) error {
 	text, err := r.run(ctx, "", append([]string{"-j", "list"}, what...)...)
-	if err != nil || out == nil {
+	if err != nil {
 		return err
 	}
 	return json.Unmarshal(text, out)

@@ -79,8 +79,8 @@ func (t *table) writePassage(b *strings.Builder) {
 	chain left { # the mark goes, or says what the bridge has to know
 		type filter hook postrouting priority %d; policy accept;
 		meta mark & %#x == %#x meta mark set 0 accept # switched, and judged at its port
-`, enteringPriority-1, set(quoted), passageMask, passageMagic, passageMagic|otherPort, passageTracked,
-		enteringPriority+int(stages), set(quoted), passageFlags,
+`, enteringPriority-1, braces(quoted), passageMask, passageMagic, passageMagic|otherPort, passageTracked,
+		enteringPriority+int(stages), braces(quoted), passageFlags,
 		leavingPriority+int(stages), passageMask|passageDone, passageMagic|passageDone)
 	for n, bridge := range t.r.bridges {
 		fmt.Fprintf(b, "\t\toifname %s goto %s\n", quoted[n], t.r.names.of("through "+bridge.name, "through_"+bridge.name))

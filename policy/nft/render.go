@@ -18,6 +18,7 @@ type renderer struct {
 	groups     map[string]string // names of groups that interfaces have, by id
 	ip         [2]*table         // IPv4 and IPv6
 	bridge     *table
+	nets       map[familyOf][]netip.Prefix
 }
 
 // table is the sets, maps and chains of one family. IPv4 and IPv6 have a table
@@ -37,7 +38,7 @@ type table struct {
 }
 
 func newRenderer(name string, interfaces []*policy.Interface) (*renderer, error) {
-	r := &renderer{interfaces: interfaces, ports: map[*policy.Interface]int{}, names: newNames(), groups: map[string]string{}}
+	r := &renderer{interfaces: interfaces, ports: map[*policy.Interface]int{}, names: newNames(), groups: map[string]string{}, nets: map[familyOf][]netip.Prefix{}}
 	r.ip[0] = &table{r: r, family: "ip", name: name, is6: []bool{false}, done: map[string]bool{}}
 	r.ip[1] = &table{r: r, family: "ip6", name: name, is6: []bool{true}, done: map[string]bool{}}
 	r.bridge = &table{r: r, family: "bridge", name: name, is6: []bool{false, true}, bridge: true, done: map[string]bool{}}
@@ -96,7 +97,8 @@ const legend = `# Security groups and network ACLs, as Weir renders them. To fol
 # table of its family, and there its device in the maps of the door that it passes
 # (entering: from the wire, leaving: to the wire), in the order of the stages. In a
 # chain the first line that matches decides: accept ends the stage, drop the
-# packet. The end of a group's or the exempt chain goes back to the caller. The
+# packet. Where many lines are about networks of one size, a map leads from the
+# packet's other end to its own. The end of a chain goes back to the caller. The
 # mark of a drop holds the rule's id.
 `
 
@@ -139,7 +141,7 @@ func (t *table) stages(i *policy.Interface, d policy.Direction, door policy.Door
 		chains[groups] = t.groupSet(i.Groups, d, door)
 	}
 	if i.ACL != nil && !t.open(i.ACL.Rules[d]) {
-		chains[acl] = t.border(i, d, door)
+		chains[acl] = t.acl(i, d, door)
 	}
 	return chains
 }

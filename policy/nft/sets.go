@@ -38,87 +38,51 @@ func addressType(is6 bool) string {
 	return "ipv4_addr"
 }
 
-// oneOf is the condition that the other end lies in one of the networks, all of
-// one family. Of a network that is everything the family is left, or nothing
-// where the table has one family.
-func (t *table) oneOf(nets []netip.Prefix, d policy.Direction, is6 bool) string {
-	nets = widest(nets)
-	switch everything := nets[0].Bits() == 0; {
-	case everything && t.bridge:
-		return "meta protocol " + protocol(is6)
-	case everything:
-		return ""
+// condition is what a line says of the packet's other end: nothing when it is
+// anybody's, but for the family where the table has both.
+func (t *table) condition(l *line, field string) string {
+	of := protocol(l.is6) + " " + field
+	switch {
+	case l.set != nil:
+		return of + " @" + t.set(l.set, l.is6)
+	case l.net.Bits() > 0:
+		return network(of, l.net)
+	case t.bridge && l.net.IsValid():
+		return "meta protocol " + protocol(l.is6)
 	}
-	words := make([]string, len(nets))
-	for i, n := range nets {
-		words[i] = network(n)
-	}
-	return fmt.Sprintf("%s %s %s", protocol(is6), field(d), set(words))
+	return ""
 }
 
-func network(p netip.Prefix) string {
-	if p.IsSingleIP() {
-		return p.Addr().String()
+// network is the condition that an address lies in a network. Written as a
+// prefix of whole bytes, the kernel loads and compares just these bytes, which
+// takes four times as long when they are three: it has a fast way for 1, 2 and 4.
+func network(of string, p netip.Prefix) string {
+	switch {
+	case p.IsSingleIP():
+		return of + " " + p.Addr().String()
+	case p.Addr().Is4() && p.Bits() == 24:
+		return of + " & 255.255.255.0 == " + p.Addr().String()
 	}
-	return p.String()
+	return of + " " + p.String()
 }
 
-func byFamily(all []netip.Prefix) (v4, v6 []netip.Prefix) {
-	for _, p := range all {
-		if p.Addr().Is4() {
-			v4 = append(v4, p)
-		} else {
-			v6 = append(v6, p)
-		}
+// masked is the first bits of an address.
+func masked(of string, is6 bool, bits int) string {
+	mask := netip.MustParseAddr("255.255.255.255")
+	if is6 {
+		mask = netip.MustParseAddr("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
 	}
-	return v4, v6
+	if bits == mask.BitLen() {
+		return of
+	}
+	return of + " & " + netip.PrefixFrom(mask, bits).Masked().Addr().String()
 }
 
-// widest is the networks that do not lie in another one, ascending: nft refuses
-// the others in a set.
-func widest(all []netip.Prefix) []netip.Prefix {
-	sorted := make([]netip.Prefix, len(all))
-	for i := range all {
-		sorted[i] = all[i].Masked()
-	}
-	slices.SortFunc(sorted, func(a, b netip.Prefix) int {
-		if c := a.Addr().Compare(b.Addr()); c != 0 {
-			return c
-		}
-		return a.Bits() - b.Bits()
-	})
-	out := sorted[:0]
-	for _, p := range sorted {
-		if n := len(out); n > 0 && out[n-1].Contains(p.Addr()) {
-			continue
-		}
-		out = append(out, p)
-	}
-	return out
-}
-
-// set writes the set of a group's members or a prefix list, and is its name;
-// "" when it has nothing of the family.
+// set writes the set of a group's members or a prefix list, and is its name.
 func (t *table) set(m *policy.Match, is6 bool) string {
 	kind, id, what := "group", m.Peer.GroupID, "members of security group"
 	if id == "" {
 		kind, id, what = "list", m.Peer.PrefixListID, "prefix list"
-	}
-	var elements []string
-	ranges := false
-	for _, r := range m.Addresses.Ranges() {
-		if r.From.Is6() != is6 {
-			continue
-		}
-		if single := addressesOf(r); single != nil {
-			elements = append(elements, single...)
-			continue
-		}
-		elements = append(elements, rangeOf(r))
-		ranges = true
-	}
-	if len(elements) == 0 {
-		return ""
 	}
 	title := t.r.groups[id]
 	name := t.r.names.of(kind+" "+id+familySuffix(is6), kind+"_"+word(title, id)+familySuffix(is6))
@@ -126,11 +90,12 @@ func (t *table) set(m *policy.Match, is6 bool) string {
 		return name
 	}
 	t.done[name] = true
-	fmt.Fprintf(&t.sets, "\n\tset %s { # %s %s\n\t\ttype %s\n", name, what, label(title, id), addressType(is6))
-	if ranges { // else a hash table does, which is faster
-		t.sets.WriteString("\t\tflags interval\n")
+	nets := t.r.networks(m.Addresses, is6)
+	elements := make([]string, len(nets))
+	for n, p := range nets {
+		elements[n] = strings.TrimSuffix(p.String(), fmt.Sprint("/", p.Addr().BitLen()))
 	}
-	fmt.Fprintf(&t.sets, "\t\telements = { %s }\n\t}\n", wrap(elements))
+	t.writeSet(name, what+" "+label(title, id), addressType(is6), elements)
 	return name
 }
 
@@ -144,70 +109,91 @@ func wrap(elements []string) string {
 	return strings.Join(lines, ",\n\t\t\t")
 }
 
-// addressesOf is the addresses of a short range: neighbours, a small prefix. Nil
-// when there are too many to read.
-func addressesOf(r policy.Range) []string {
-	const most = 16
-	var out []string
-	for a := r.From; ; a = a.Next() {
-		out = append(out, a.String())
+// networks is the addresses of one family as networks.
+func (r *renderer) networks(a *policy.Addresses, is6 bool) []netip.Prefix {
+	key := familyOf{a, is6}
+	if nets, ok := r.nets[key]; ok {
+		return nets
+	}
+	var nets []netip.Prefix
+	for _, of := range a.Ranges() {
+		if of.From.Is6() == is6 {
+			nets = appendNetworks(nets, of)
+		}
+	}
+	r.nets[key] = nets
+	return nets
+}
+
+// familyOf is the addresses of one family.
+type familyOf struct {
+	addresses *policy.Addresses
+	is6       bool
+}
+
+// appendNetworks appends a range as networks, the widest that fit; of a short
+// one, as neighbours and small prefixes are, the addresses.
+func appendNetworks(nets []netip.Prefix, r policy.Range) []netip.Prefix {
+	whole := len(nets)
+	for a := r.From; len(nets)-whole < short; a = a.Next() {
+		nets = append(nets, netip.PrefixFrom(a, a.BitLen()))
 		if a == r.To {
-			return out
+			return nets
 		}
-		if len(out) == most {
-			return nil
+	}
+	nets = nets[:whole]
+	for a := r.From; ; a = a.Next() {
+		widest := netip.PrefixFrom(a, a.BitLen())
+		for bits := a.BitLen() - 1; bits >= 0; bits-- {
+			p := netip.PrefixFrom(a, bits)
+			if p.Masked() != p || r.To.Less(policy.RangeOf(p).To) {
+				break
+			}
+			widest = p
+		}
+		nets = append(nets, widest)
+		if a = policy.RangeOf(widest).To; a == r.To {
+			return nets
 		}
 	}
 }
 
-// rangeOf is a range as an element: a network where it is one.
-func rangeOf(r policy.Range) string {
-	for bits := 0; bits < r.From.BitLen(); bits++ {
-		p := netip.PrefixFrom(r.From, bits)
-		if p.Masked() == p && policy.RangeOf(p).To == r.To {
-			return p.String()
-		}
+// short is how many addresses or networks are still taken one by one.
+const short = 16
+
+// constant is the name of a set that is made of its name: all who want it share it.
+func (t *table) constant(wish, kind string, elements []string) string {
+	name := t.r.names.of("constant "+wish, wish)
+	if !t.done[name] {
+		t.done[name] = true
+		t.writeSet(name, "", kind, elements)
 	}
-	return r.From.String() + "-" + r.To.String()
+	return name
 }
 
-// span is consecutive ports.
-type span struct{ from, to int }
-
-// spanSet is ports as a set, merged where they touch.
-func spanSet(spans []span) string {
-	spans = slices.Clone(spans)
-	slices.SortFunc(spans, func(a, b span) int { return a.from - b.from })
-	merged := spans[:0]
-	for _, s := range spans {
-		if n := len(merged); n > 0 && s.from <= merged[n-1].to+1 {
-			merged[n-1].to = max(merged[n-1].to, s.to)
-			continue
-		}
-		merged = append(merged, s)
+// writeSet writes a set. A hash table serves where there are no networks or
+// ranges: it is faster than a tree, the more so when it knows its size.
+func (t *table) writeSet(name, words, kind string, elements []string) {
+	table := fmt.Sprintf("size %d", len(elements))
+	if slices.ContainsFunc(elements, func(e string) bool { return strings.ContainsAny(e, "-/") }) {
+		table = "flags interval"
 	}
-	words := make([]string, len(merged))
-	for i, s := range merged {
-		words[i] = fmt.Sprint(s.from)
-		if s.from != s.to {
-			words[i] = fmt.Sprintf("%d-%d", s.from, s.to)
-		}
-	}
-	return set(words)
+	fmt.Fprintf(&t.sets, "\n\tset %s {%s\n\t\ttype %s\n\t\t%s\n\t\telements = { %s }\n\t}\n", name, note(words), kind, table, wrap(elements))
 }
 
-// set is one word, or several in braces: one alone costs less without.
-func set(words []string) string {
+// braces is one word, or several in braces.
+func braces(words []string) string {
 	if len(words) == 1 {
 		return words[0]
 	}
 	return "{ " + strings.Join(words, ", ") + " }"
 }
 
-func list[T any](values []T) string {
+// words is values as nft writes them.
+func words[T any](values []T) []string {
 	out := make([]string, len(values))
 	for i, v := range values {
 		out[i] = fmt.Sprint(v)
 	}
-	return strings.Join(out, ", ")
+	return out
 }

@@ -1,57 +1,55 @@
 package nft
 
 import (
+	"fmt"
 	"net/netip"
-	"slices"
+	"strings"
 	"testing"
 
 	"weir/policy"
 )
 
-func TestSpanSet(t *testing.T) {
+func TestMerge(t *testing.T) {
 	for _, tt := range []struct {
 		in   []span
 		want string
 	}{
-		{[]span{{80, 80}}, "80"},
-		{[]span{{443, 443}, {80, 80}}, "{ 80, 443 }"},
-		{[]span{{80, 90}, {91, 95}, {97, 97}}, "{ 80-95, 97 }"},
-		{[]span{{1, 65535}, {5, 6}}, "1-65535"},
-		{[]span{{10, 30}, {12, 14}, {31, 31}}, "10-31"},
-		{[]span{{0, 0}, {65535, 65535}}, "{ 0, 65535 }"},
+		{[]span{{80, 80}}, "[80]"},
+		{[]span{{443, 443}, {80, 80}}, "[80 443]"},
+		{[]span{{80, 90}, {91, 95}, {97, 97}}, "[80-95 97]"},
+		{[]span{{1, 65535}, {5, 6}}, "[1-65535]"},
+		{[]span{{10, 30}, {12, 14}, {31, 31}}, "[10-31]"},
+		{[]span{{0, 0}, {65535, 65535}}, "[0 65535]"},
 	} {
-		if got := spanSet(tt.in); got != tt.want {
-			t.Errorf("spanSet(%v) = %s, want %s", tt.in, got, tt.want)
+		if got := fmt.Sprint(merge(tt.in)); got != tt.want {
+			t.Errorf("%v: got %s, want %s", tt.in, got, tt.want)
 		}
 	}
 }
 
-func TestWidest(t *testing.T) {
-	in := []netip.Prefix{cidr("10.1.0.0/16"), cidr("10.0.0.0/8"), cidr("11.0.0.0/8"), cidr("10.0.0.0/8"), cidr("9.9.9.9/32")}
-	want := []netip.Prefix{cidr("9.9.9.9/32"), cidr("10.0.0.0/8"), cidr("11.0.0.0/8")}
-	if got := widest(in); !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-}
-
-func TestRanges(t *testing.T) {
+func TestNetworksOfARange(t *testing.T) {
 	for _, tt := range []struct{ from, to, want string }{
 		{"10.0.0.0", "10.0.0.255", "10.0.0.0/24"},
-		{"10.0.0.1", "10.0.0.255", "10.0.0.1-10.0.0.255"},
+		{"10.0.0.254", "10.0.1.1", "10.0.0.254/32 10.0.0.255/32 10.0.1.0/32 10.0.1.1/32"},
+		{"10.0.0.16", "10.0.0.31", "10.0.0.16/32 … 10.0.0.31/32"},
+		{"10.0.0.1", "10.0.0.31", "10.0.0.1/32 10.0.0.2/31 10.0.0.4/30 10.0.0.8/29 10.0.0.16/28"},
 		{"0.0.0.0", "255.255.255.255", "0.0.0.0/0"},
+		{"255.255.255.250", "255.255.255.255", "255.255.255.250/32 … 255.255.255.255/32"},
+		{"255.255.255.0", "255.255.255.255", "255.255.255.0/24"},
 		{"::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::/0"},
-		{"2001:db8::", "2001:db8::1:0", "2001:db8::-2001:db8::1:0"},
+		{"2001:db8::", "2001:db8::1:0", "2001:db8::/112 2001:db8::1:0/128"},
 	} {
-		r := policy.Range{From: netip.MustParseAddr(tt.from), To: netip.MustParseAddr(tt.to)}
-		if got := addressesOf(r); got != nil {
-			t.Errorf("%v: %d addresses", r, len(got))
+		got := appendNetworks(nil, policy.Range{From: netip.MustParseAddr(tt.from), To: netip.MustParseAddr(tt.to)})
+		words := make([]string, len(got))
+		for n, p := range got {
+			words[n] = p.String()
 		}
-		if got := rangeOf(r); got != tt.want {
-			t.Errorf("rangeOf(%v) = %s, want %s", r, got, tt.want)
+		text := strings.Join(words, " ")
+		if strings.Contains(tt.want, "…") {
+			text = words[0] + " … " + words[len(words)-1]
 		}
-	}
-	few := policy.Range{From: netip.MustParseAddr("10.0.0.254"), To: netip.MustParseAddr("10.0.1.1")}
-	if got, want := addressesOf(few), []string{"10.0.0.254", "10.0.0.255", "10.0.1.0", "10.0.1.1"}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
+		if text != tt.want {
+			t.Errorf("%s to %s: got %s, want %s", tt.from, tt.to, text, tt.want)
+		}
 	}
 }

@@ -150,6 +150,24 @@ func (g *generator) network() netip.Prefix {
 	}
 }
 
+// alike makes networks of which most have one size: a subnet's or an interface's.
+func (g *generator) alike() func() netip.Prefix {
+	family, hosts := g.r.IntN(2), g.chance(2)
+	return func() netip.Prefix {
+		switch {
+		case g.chance(12):
+			return g.network()
+		case hosts && len(g.t.Interfaces) > 0:
+			for _, a := range pick(g.r, g.t.Interfaces).Addresses {
+				if a.Is6() == (family == 1) {
+					return netip.PrefixFrom(a, a.BitLen())
+				}
+			}
+		}
+		return pick(g.r, g.t.Subnets).CIDRs[family]
+	}
+}
+
 func (g *generator) prefixLists() {
 	for n := range g.size.PrefixLists {
 		l := vpc.PrefixList{ID: id(vpc.KindPrefixList, n), Name: name("list", n)}
@@ -272,8 +290,17 @@ func (g *generator) rules() {
 func (g *generator) groupRules(group *vpc.SecurityGroup, ingress bool) []vpc.GroupRule {
 	var rules []vpc.GroupRule
 	have := map[string]bool{}
+	var same *vpc.Peer
+	if g.chance(5) { // one that may use many ports
+		p := g.peer(group)
+		same = &p
+	}
 	for range 1 + g.r.IntN(g.size.GroupRules) {
 		t, p := g.traffic(), g.peer(group)
+		if same != nil {
+			at := pick(g.r, ports)
+			t, p = vpc.Ports(pick(g.r, []int{vpc.TCP, vpc.TCP, vpc.UDP}), at, at), *same
+		}
 		if p.CIDR.IsValid() {
 			t = fit(t, p.CIDR)
 		}
@@ -308,8 +335,12 @@ func (g *generator) aclRules() []vpc.ACLRule {
 	numbers := g.r.Perm(300)[:1+g.r.IntN(g.size.ACLRules)]
 	slices.Sort(numbers)
 	var rules []vpc.ACLRule
+	network := g.network
+	if g.chance(2) { // what people block or allow one by one
+		network = g.alike()
+	}
 	for _, n := range numbers {
-		cidr := g.network()
+		cidr := network()
 		rules = append(rules, vpc.ACLRule{Number: 1 + n, Allow: !g.chance(3), CIDR: cidr, Traffic: fit(g.traffic(), cidr)})
 	}
 	// Most ACLs let the rest through: else next to nothing would get anywhere.

@@ -50,6 +50,7 @@ func (t *table) write(b *strings.Builder) {
 	for _, c := range t.chains {
 		b.WriteString(c.String())
 	}
+	b.WriteString(t.tail.String())
 	b.WriteString("}\n")
 }
 
@@ -63,7 +64,7 @@ func (t *table) writeDoor(b *strings.Builder, door policy.Door, stage stage) {
 		return
 	}
 	if len(devices) > 0 {
-		writeMap(b, name+"_devices", "ifname", "verdict", devices)
+		writeMap(b, name+"_devices", "ifname", "verdict", sized(devices), devices)
 	}
 	if door == policy.Entering && len(t.ports[stage]) > 0 {
 		t.writeFromBridge(b, stage)
@@ -97,11 +98,18 @@ func (t *table) tracks() bool {
 	return t.bridge || len(t.r.bridges) > 0 || len(t.doors[policy.Entering][groups])+len(t.doors[policy.Leaving][groups]) > 0
 }
 
-// writeMap writes a map. Its elements end with a comma and a comment. When the
-// kernel knows the size it takes a table that is faster and smaller.
-func writeMap(b *strings.Builder, name, key, value string, elements []string) {
-	fmt.Fprintf(b, "\n\tmap %s {\n\t\ttype %s : %s\n\t\tsize %d\n\t\telements = {\n\t\t\t%s\n\t\t}\n\t}\n", name, key, value, len(elements), strings.Join(elements, "\n\t\t\t"))
+// writeMap writes a map of a kind, "sized" or intervals. Its elements end with a
+// comma and a comment.
+func writeMap(b *strings.Builder, name, key, value, kind string, elements []string) {
+	fmt.Fprintf(b, "\n\tmap %s {\n\t\ttype %s : %s\n\t\t%s\n\t\telements = {\n\t\t\t%s\n\t\t}\n\t}\n", name, key, value, kind, strings.Join(elements, "\n\t\t\t"))
 }
+
+// sized is the kind of a map or set of single values. When it knows how many
+// there are the kernel takes a hash table that is faster and smaller.
+func sized(elements []string) string { return fmt.Sprint("size ", len(elements)) }
+
+// intervals is the kind of one with networks or ranges: a tree.
+const intervals = "flags interval"
 
 // doorName is part of chains' names.
 func doorName(d policy.Door) string {

@@ -118,15 +118,17 @@ func crowd() *vpc.Topology {
 		from(vpc.AllTraffic, "192.0.2.4/32"),
 		group(tcp(5432, 5432), "sg-crowd"),                                      // members are among the others
 		prefixList(tcp(22, 22), "pl-few"), prefixList(tcp(443, 444), "pl-many"), // and many are a set
-		from(tcp(22, 22), "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16", "10.5.0.0/16"),
+		from(tcp(22, 22), "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16", "10.5.0.0/16", "10.6.0.0/16"),
 		from(tcp(25, 25), "10.6.0.0/24"), // few of its size
+		from(tcp(25, 25), "2001:db8::/32", "2001:db8:1::/48", "2001:db8:1:2::/64", "2001:db8:2::/47", "2001:db8:4::/46"), // of all sizes
+		from(tcp(110, 110), "2001:db8:1:2::/64", "2001:db8:1:2::/65", "2001:db8:1:2::1/128", "ffff::/16"),
 	)
 	many := vpc.PrefixList{ID: "pl-many"}
 	for n := range short + 1 {
 		many.Entries = append(many.Entries, netip.PrefixFrom(netip.AddrFrom4([4]byte{172, 16, byte(2 * n), 0}), 24))
 	}
 	block := []vpc.ACLRule{{Number: 1, Traffic: vpc.AllTraffic, CIDR: cidr("203.0.113.1/32")}}
-	for n, host := range []string{"203.0.113.2/32", "203.0.113.3/32", "203.0.113.4/32", "203.0.113.5/32", "203.0.113.4/32"} {
+	for n, host := range []string{"203.0.113.2/32", "203.0.113.3/32", "203.0.113.4/32", "203.0.113.5/32", "203.0.113.6/32", "203.0.113.4/32"} {
 		block = append(block, vpc.ACLRule{Number: 10 + n, Allow: n == 2, Traffic: tcp(uint16(22+n), 30), CIDR: cidr(host)})
 	}
 	block = append(block, vpc.ACLRule{Number: 100, Allow: true, Traffic: vpc.AllTraffic, CIDR: cidr("0.0.0.0/0")})

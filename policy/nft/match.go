@@ -15,14 +15,12 @@ type peer struct {
 	traffic []vpc.Traffic
 }
 
-// allow is what a group's rules allow. The order is free, as no rule refuses:
-// everybody first, then networks of one size behind each other, so that a map
-// can take them together, then sets.
+// allow is what a group's rules allow. The order is free, as no rule refuses.
 func (t *table) allow(rules []policy.Match) []line {
 	var all []line
 	for _, is6 := range t.is6 {
 		peers := t.peers(rules, is6, false)
-		if len(peers) > few {
+		if len(peers) > prices[is6].hash {
 			peers = t.peers(rules, is6, true)
 		}
 		all = append(all, t.allowed(peers, is6)...)
@@ -34,8 +32,8 @@ func (t *table) allow(rules []policy.Match) []line {
 // and what each is allowed. Where that is asked for, the members of small groups
 // and prefix lists are taken one by one.
 func (t *table) peers(rules []policy.Match, is6, members bool) []*peer {
-	var order []*peer
-	by := map[vpc.Peer]*peer{}
+	order := make([]*peer, 0, len(rules))
+	by := make(map[vpc.Peer]*peer, len(rules))
 	add := func(l line, traffic vpc.Traffic) {
 		key := vpc.Peer{CIDR: l.net}
 		if l.set != nil {
@@ -74,7 +72,11 @@ func (t *table) peers(rules []policy.Match, is6, members bool) []*peer {
 
 // allowed is the lines of what peers are allowed.
 func (t *table) allowed(peers []*peer, is6 bool) []line {
-	slices.SortStableFunc(peers, func(a, b *peer) int { return a.line.rank() - b.line.rank() })
+	sizes := map[int]int{} // how many networks there are of each
+	for _, p := range peers {
+		sizes[p.line.net.Bits()]++
+	}
+	slices.SortStableFunc(peers, func(a, b *peer) int { return a.line.rank(sizes) - b.line.rank(sizes) })
 	var lines []line
 	for _, p := range peers {
 		for _, c := range t.conditions(p.traffic, is6) {
@@ -86,20 +88,28 @@ func (t *table) allowed(peers []*peer, is6 bool) []line {
 	return lines
 }
 
-// rank is a line's place among those of a group.
-func (l *line) rank() int {
+// rank is a line's place among those of a group: everybody, networks of a size
+// that has a map, other networks, sets.
+func (l *line) rank(sizes map[int]int) int {
+	const most = 129 // sizes there are
 	switch bits := l.net.Bits(); {
 	case l.set != nil:
-		return 129
-	case bits > 0:
-		return l.net.Addr().BitLen() - bits
+		return 2 * most
+	case bits == 0:
+		return -most
+	case sizes[bits] > prices[l.is6].hash:
+		return -bits
+	default:
+		return most - bits
 	}
-	return -1
 }
 
 // conditions are what is above the addresses, one for each line that is needed:
 // the ports of a protocol are together.
 func (t *table) conditions(all []vpc.Traffic, is6 bool) []string {
+	if len(all) == 1 {
+		return []string{traffic(all[0], is6)}
+	}
 	var out []string
 	spans := map[int][]span{}
 	for _, of := range all {

@@ -52,7 +52,7 @@ type bridge struct {
 // writeFromBridge writes a stage's map and chain for packets from all bridges.
 func (t *table) writeFromBridge(b *strings.Builder, stage stage) {
 	name := stage.name(policy.Entering)
-	writeMap(b, name+"_ports", "mark", "verdict", t.ports[stage])
+	writeMap(b, name+"_ports", "mark", "verdict", sized(t.ports[stage]), t.ports[stage])
 	fmt.Fprintf(b, "\n\tchain %s_from_bridge { # the mark holds the port's number, see the bridge's table\n\t\tmeta mark & %#x vmap @%s_ports\n\t}\n", name, passagePort, name)
 }
 
@@ -104,7 +104,7 @@ func (t *table) through(b *bridge) {
 		}
 		if len(elements) > 0 {
 			of := name + familySuffix(is6)
-			writeMap(&t.sets, of, addressType(is6), "mark", elements)
+			writeMap(&t.sets, of, addressType(is6), "mark", sized(elements), elements)
 			fmt.Fprintf(c, "\t\tmeta mark set %s daddr map @%s\n", protocol(is6), of)
 		}
 	}

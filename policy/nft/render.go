@@ -28,20 +28,22 @@ type table struct {
 	r      *renderer
 	family string
 	name   string
-	is6    []bool          // what it judges: false IPv4, true IPv6
-	bridge bool            // it judges both
-	done   map[string]bool // chains and sets that are written
+	is6    []bool            // what it judges: false IPv4, true IPv6
+	bridge bool              // it judges both
+	done   map[string]bool   // chains and sets that are written
+	allows map[string]string // chains that allow one kind of traffic, by its condition
 	sets   strings.Builder
 	chains []*strings.Builder  // callers before what they call
+	tail   strings.Builder     // chains that maps lead to
 	doors  [2][stages][]string // by policy.Door: elements of the map of devices
 	ports  [stages][]string    // elements of the map of port numbers
 }
 
 func newRenderer(name string, interfaces []*policy.Interface) (*renderer, error) {
 	r := &renderer{interfaces: interfaces, ports: map[*policy.Interface]int{}, names: newNames(), groups: map[string]string{}, nets: map[familyOf][]netip.Prefix{}}
-	r.ip[0] = &table{r: r, family: "ip", name: name, is6: []bool{false}, done: map[string]bool{}}
-	r.ip[1] = &table{r: r, family: "ip6", name: name, is6: []bool{true}, done: map[string]bool{}}
-	r.bridge = &table{r: r, family: "bridge", name: name, is6: []bool{false, true}, bridge: true, done: map[string]bool{}}
+	r.ip[0] = r.table("ip", name, false)
+	r.ip[1] = r.table("ip6", name, true)
+	r.bridge = r.table("bridge", name, false, true)
 	for _, i := range interfaces {
 		if i.Groups != nil {
 			for _, g := range i.Groups.Groups {
@@ -65,6 +67,10 @@ func newRenderer(name string, interfaces []*policy.Interface) (*renderer, error)
 	return r, nil
 }
 
+func (r *renderer) table(family, name string, is6 ...bool) *table {
+	return &table{r: r, family: family, name: name, is6: is6, bridge: family == "bridge", done: map[string]bool{}, allows: map[string]string{}}
+}
+
 func (r *renderer) script() string {
 	for _, i := range r.interfaces {
 		for _, d := range []policy.Direction{policy.Egress, policy.Ingress} {
@@ -76,7 +82,12 @@ func (r *renderer) script() string {
 			t.throughBridge(b)
 		}
 	}
+	room := len(legend)
+	for _, t := range r.tables() {
+		room += t.sets.Len() + t.tail.Len()
+	}
 	var b strings.Builder
+	b.Grow(2 * room)
 	b.WriteString(legend)
 	for _, t := range r.tables() {
 		b.WriteString("\n")
@@ -188,7 +199,7 @@ func (t *table) toBridge(b *bridge, stage stage) string {
 		}
 		some = true
 		of := name + familySuffix(is6)
-		writeMap(&t.sets, of, addressType(is6), "verdict", elements)
+		writeMap(&t.sets, of, addressType(is6), "verdict", sized(elements), elements)
 		fmt.Fprintf(&lines, "\t\t%s daddr vmap @%s\n", protocol(is6), of)
 	}
 	if !some {

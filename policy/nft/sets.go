@@ -171,14 +171,13 @@ func (t *table) constant(wish, kind string, elements []string) string {
 	return name
 }
 
-// writeSet writes a set. A hash table serves where there are no networks or
-// ranges: it is faster than a tree, the more so when it knows its size.
-func (t *table) writeSet(name, words, kind string, elements []string) {
-	table := fmt.Sprintf("size %d", len(elements))
+// writeSet writes a set; words say what it is.
+func (t *table) writeSet(name, words, of string, elements []string) {
+	kind := sized(elements)
 	if slices.ContainsFunc(elements, func(e string) bool { return strings.ContainsAny(e, "-/") }) {
-		table = "flags interval"
+		kind = intervals
 	}
-	fmt.Fprintf(&t.sets, "\n\tset %s {%s\n\t\ttype %s\n\t\t%s\n\t\telements = { %s }\n\t}\n", name, note(words), kind, table, wrap(elements))
+	fmt.Fprintf(&t.sets, "\n\tset %s {%s\n\t\ttype %s\n\t\t%s\n\t\telements = { %s }\n\t}\n", name, note(words), of, kind, wrap(elements))
 }
 
 // braces is one word, or several in braces.

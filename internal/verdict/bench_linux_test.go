@@ -3,6 +3,7 @@ package verdict
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/netip"
 	"os/exec"
 	"runtime"
@@ -29,7 +30,8 @@ type large struct {
 	interfaces, groups int
 	defaultACL         bool // AWS's, which allows everything, instead of one of 20 rules
 	is6                bool
-	sizes              int // how many sizes the networks in rules have
+	sizes              int  // how many sizes the networks in rules have
+	single             bool // rules are about one port each, and not a hundred
 }
 
 // benchRules is how many rules each group has in each direction.
@@ -86,7 +88,11 @@ func (l large) topology() *vpc.Topology {
 			if i%5 == 0 {
 				peer = vpc.Peer{GroupID: fmt.Sprintf("sg-%05d", (n+i+perInterface)%l.groups)}
 			}
-			g.Ingress = append(g.Ingress, vpc.GroupRule{Traffic: vpc.Ports(vpc.UDP, uint16(100+i), uint16(200+i)), Peer: peer})
+			from, to := uint16(100+i), uint16(200+i)
+			if l.single {
+				to = from
+			}
+			g.Ingress = append(g.Ingress, vpc.GroupRule{Traffic: vpc.Ports(vpc.UDP, from, to), Peer: peer})
 		}
 		last := n%perInterface == perInterface-1 // of an interface's groups, only the last one allows
 		for i, peer := range []netip.Prefix{network(l.measured()[0], 0), network(l.measured()[1], 0), l.anybody()} {
@@ -191,8 +197,8 @@ func (r *rig) burst(from, to string, p packet) float64 {
 const burstPackets = 20_000
 
 // BenchmarkLatency is what the firewall adds to a packet's way through a
-// router, both doors together, in nanoseconds of processor time: medians of
-// rounds in changing order.
+// router, both doors together, in nanoseconds of processor time: the median of
+// the differences within a round, settings in changing order.
 func BenchmarkLatency(b *testing.B) {
 	needRoot(b)
 	for _, is6 := range []bool{false, true} {
@@ -232,11 +238,12 @@ func latency(b *testing.B, is6 bool) {
 		{"10 interfaces", func() { r.load(large{interfaces: 10, groups: 10, is6: is6}) }},
 		{"1000 interfaces", func() { r.load(large{interfaces: 1000, groups: 500, is6: is6}) }},
 		{"1000, default ACL", func() { r.load(large{interfaces: 1000, groups: 500, is6: is6, defaultACL: true}) }},
+		{"1000, single ports", func() { r.load(large{interfaces: 1000, groups: 500, is6: is6, single: true}) }},
 		{"1000, 8 sizes", func() { r.load(large{interfaces: 1000, groups: 500, is6: is6, sizes: 8}) }},
 	}
-	got := make([][][]float64, len(settings)) // by setting and packet
+	took := make([][][]float64, len(settings)) // by setting, packet and round
 	for n := range settings {
-		got[n] = make([][]float64, len(packets))
+		took[n] = make([][]float64, len(packets))
 	}
 	for round := range max(5, b.N) {
 		for n := range settings {
@@ -245,15 +252,22 @@ func latency(b *testing.B, is6 bool) {
 			r.burst("eni-0", "eni-1", known)
 			r.burst("eni-1", "eni-0", answer(known)) // from here it is established
 			for k, p := range packets {
-				got[n][k] = append(got[n][k], r.burst("eni-0", "eni-1", p.packet))
+				least := math.Inf(1) // whoever else uses the machine only ever adds
+				for range 3 {
+					least = min(least, r.burst("eni-0", "eni-1", p.packet))
+				}
+				took[n][k] = append(took[n][k], least)
 			}
 		}
 	}
 	for k, p := range packets {
-		base := median(got[0][k])
 		for n, s := range settings {
-			m := median(got[n][k])
-			fmt.Printf("  %-38s %-18s %6.0f ns a packet, %+6.0f beside no rules\n", p.name, s.name, m, m-base)
+			added := make([]float64, len(took[n][k]))
+			for round, ns := range took[n][k] {
+				added[round] = ns - took[0][k][round]
+			}
+			fmt.Printf("  %-38s %-18s %6.0f ns a packet, %+6.0f beside no rules (half of the rounds: %.0f to %.0f)\n",
+				p.name, s.name, median(took[n][k]), median(added), quantile(added, 1, 4), quantile(added, 3, 4))
 		}
 	}
 }

@@ -137,18 +137,20 @@ func (s *speaker) pair(is6 bool) (from, to *vpc.Interface, src, dst netip.Addr) 
 	}
 }
 
-// aim is about what a rule of the receiver's or the sender's groups allows:
+// aim is about what a rule of the receiver's or the sender's groups or ACL says:
 // else most packets meet none.
 func (s *speaker) aim() (from *vpc.Interface, p packet, ok bool) {
 	i := pick(s.r, s.top.Interfaces[1:])
-	if len(i.GroupIDs) == 0 {
-		return nil, p, false
-	}
-	id := pick(s.r, i.GroupIDs)
-	g := s.top.Groups[slices.IndexFunc(s.top.Groups, func(g vpc.SecurityGroup) bool { return g.ID == id })]
-	rules, receiver := g.Ingress, true
+	receiver := s.r.IntN(3) > 0
+	var rules []vpc.GroupRule
 	if s.r.IntN(3) == 0 {
-		rules, receiver = g.Egress, false
+		rules = s.aclRules(&i, receiver)
+	} else if len(i.GroupIDs) > 0 {
+		id := pick(s.r, i.GroupIDs)
+		g := s.top.Groups[slices.IndexFunc(s.top.Groups, func(g vpc.SecurityGroup) bool { return g.ID == id })]
+		if rules = g.Egress; receiver {
+			rules = g.Ingress
+		}
 	}
 	if len(rules) == 0 {
 		return nil, p, false
@@ -182,6 +184,20 @@ func (s *speaker) aim() (from *vpc.Interface, p packet, ok bool) {
 		s.miss(&p)
 	}
 	return from, p, true
+}
+
+// aclRules are those of the ACL of an interface's subnet, without their verdicts.
+func (s *speaker) aclRules(i *vpc.Interface, ingress bool) (rules []vpc.GroupRule) {
+	subnet := s.top.Subnets[slices.IndexFunc(s.top.Subnets, func(n vpc.Subnet) bool { return n.ID == i.SubnetID })]
+	acl := s.top.ACLs[slices.IndexFunc(s.top.ACLs, func(a vpc.NetworkACL) bool { return a.ID == subnet.ACLID })]
+	declared := acl.Egress
+	if ingress {
+		declared = acl.Ingress
+	}
+	for _, r := range declared {
+		rules = append(rules, vpc.GroupRule{Traffic: r.Traffic, Peer: vpc.Peer{CIDR: r.CIDR}})
+	}
+	return rules
 }
 
 // miss makes a packet one that the rule just does not allow, as it may be.

@@ -129,7 +129,7 @@ func crowd() *vpc.Topology {
 	}
 	block := []vpc.ACLRule{{Number: 1, Traffic: vpc.AllTraffic, CIDR: cidr("203.0.113.1/32")}}
 	for n, host := range []string{"203.0.113.2/32", "203.0.113.3/32", "203.0.113.4/32", "203.0.113.5/32", "203.0.113.6/32", "203.0.113.4/32"} {
-		block = append(block, vpc.ACLRule{Number: 10 + n, Allow: n == 2, Traffic: tcp(uint16(22+n), 30), CIDR: cidr(host)})
+		block = append(block, vpc.ACLRule{Number: 10 + n, Allow: n == 2, Traffic: tcp(22, uint16(22+n%2)), CIDR: cidr(host)})
 	}
 	block = append(block, vpc.ACLRule{Number: 100, Allow: true, Traffic: vpc.AllTraffic, CIDR: cidr("0.0.0.0/0")})
 	return &vpc.Topology{

@@ -108,9 +108,9 @@ const legend = `# Security groups and network ACLs, as Weir renders them. To fol
 # table of its family, and there its device in the maps of the door that it passes
 # (entering: from the wire, leaving: to the wire), in the order of the stages. In a
 # chain the first line that matches decides: accept ends the stage, drop the
-# packet. Where many lines are about networks of one size, a map leads from the
-# packet's other end to its own. The end of a chain goes back to the caller. The
-# mark of a drop holds the rule's id.
+# packet. Where many lines are about networks, one look at the packet's other end
+# tells what is said of it. The end of a chain goes back to the caller. The mark of
+# a drop holds the rule's id.
 `
 
 // direction writes the chains of one interface and direction, and names them in

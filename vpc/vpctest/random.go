@@ -290,17 +290,20 @@ func (g *generator) rules() {
 func (g *generator) groupRules(group *vpc.SecurityGroup, ingress bool) []vpc.GroupRule {
 	var rules []vpc.GroupRule
 	have := map[string]bool{}
-	var same *vpc.Peer
-	if g.chance(5) { // one that may use many ports
-		p := g.peer(group)
-		same = &p
+	next := func() (vpc.Traffic, vpc.Peer) { return g.traffic(), g.peer(group) }
+	switch one, many := g.peer(group), g.alike(); g.r.IntN(5) {
+	case 0: // one may use many ports
+		next = func() (vpc.Traffic, vpc.Peer) { return g.port(), one }
+	case 1, 2: // many that are alike may use a port each, and some more
+		next = func() (vpc.Traffic, vpc.Peer) {
+			if g.chance(6) {
+				return g.traffic(), vpc.Peer{CIDR: many()}
+			}
+			return g.port(), vpc.Peer{CIDR: many()}
+		}
 	}
 	for range 1 + g.r.IntN(g.size.GroupRules) {
-		t, p := g.traffic(), g.peer(group)
-		if same != nil {
-			at := pick(g.r, ports)
-			t, p = vpc.Ports(pick(g.r, []int{vpc.TCP, vpc.TCP, vpc.UDP}), at, at), *same
-		}
+		t, p := next()
 		if p.CIDR.IsValid() {
 			t = fit(t, p.CIDR)
 		}
@@ -335,13 +338,16 @@ func (g *generator) aclRules() []vpc.ACLRule {
 	numbers := g.r.Perm(300)[:1+g.r.IntN(g.size.ACLRules)]
 	slices.Sort(numbers)
 	var rules []vpc.ACLRule
-	network := g.network
+	network, traffic := g.network, g.traffic
 	if g.chance(2) { // what people block or allow one by one
 		network = g.alike()
+		if g.chance(2) {
+			traffic = g.port
+		}
 	}
 	for _, n := range numbers {
 		cidr := network()
-		rules = append(rules, vpc.ACLRule{Number: 1 + n, Allow: !g.chance(3), CIDR: cidr, Traffic: fit(g.traffic(), cidr)})
+		rules = append(rules, vpc.ACLRule{Number: 1 + n, Allow: !g.chance(3), CIDR: cidr, Traffic: fit(traffic(), cidr)})
 	}
 	// Most ACLs let the rest through: else next to nothing would get anywhere.
 	if !g.chance(4) {
@@ -397,6 +403,12 @@ func (g *generator) traffic() vpc.Traffic {
 		t.Protocol = pick(g.r, others)
 		return t
 	}
+}
+
+// port is one port of TCP or UDP.
+func (g *generator) port() vpc.Traffic {
+	at := pick(g.r, ports)
+	return vpc.Ports(pick(g.r, []int{vpc.TCP, vpc.TCP, vpc.UDP}), at, at)
 }
 
 func (g *generator) ports(protocol int) vpc.Traffic {

@@ -32,6 +32,7 @@ type large struct {
 	is6                bool
 	sizes              int  // how many sizes the networks in rules have
 	single             bool // rules are about one port each, and not a hundred
+	shared             bool // interfaces with other groups have each group, too
 }
 
 // benchRules is how many rules each group has in each direction.
@@ -101,7 +102,7 @@ func (l large) topology() *vpc.Topology {
 				port = one
 			}
 			if !last {
-				port--
+				port -= 10
 			}
 			g.Ingress[benchRules-3+i] = vpc.GroupRule{Traffic: vpc.Ports(vpc.UDP, port, port), Peer: vpc.Peer{CIDR: peer}}
 		}
@@ -113,8 +114,12 @@ func (l large) topology() *vpc.Topology {
 			ID: fmt.Sprintf("eni-%d", n), VPCID: "vpc-7", SubnetID: fmt.Sprintf("subnet-%d", n%acls), Device: vpc.Device{Name: fmt.Sprintf("w%d", n)},
 			Addresses: []netip.Addr{l.at(10, 7, byte(n%acls), byte(10+n/acls))},
 		}
+		first := n * perInterface
+		if l.shared && n > 1 {
+			first++
+		}
 		for g := range perInterface {
-			i.GroupIDs = append(i.GroupIDs, fmt.Sprintf("sg-%05d", (n*perInterface+g)%l.groups))
+			i.GroupIDs = append(i.GroupIDs, fmt.Sprintf("sg-%05d", (first+g)%l.groups))
 		}
 		t.Interfaces = append(t.Interfaces, i)
 	}
@@ -238,6 +243,7 @@ func latency(b *testing.B, is6 bool) {
 		{"10 interfaces", func() { r.load(large{interfaces: 10, groups: 10, is6: is6}) }},
 		{"1000 interfaces", func() { r.load(large{interfaces: 1000, groups: 500, is6: is6}) }},
 		{"1000, default ACL", func() { r.load(large{interfaces: 1000, groups: 500, is6: is6, defaultACL: true}) }},
+		{"1000, shared groups", func() { r.load(large{interfaces: 1000, groups: 500, is6: is6, shared: true}) }},
 		{"1000, single ports", func() { r.load(large{interfaces: 1000, groups: 500, is6: is6, single: true}) }},
 		{"1000, 8 sizes", func() { r.load(large{interfaces: 1000, groups: 500, is6: is6, sizes: 8}) }},
 	}
@@ -266,7 +272,7 @@ func latency(b *testing.B, is6 bool) {
 			for round, ns := range took[n][k] {
 				added[round] = ns - took[0][k][round]
 			}
-			fmt.Printf("  %-38s %-18s %6.0f ns a packet, %+6.0f beside no rules (half of the rounds: %.0f to %.0f)\n",
+			fmt.Printf("  %-38s %-19s %6.0f ns a packet, %+6.0f beside no rules (half of the rounds: %.0f to %.0f)\n",
 				p.name, s.name, median(took[n][k]), median(added), quantile(added, 1, 4), quantile(added, 3, 4))
 		}
 	}

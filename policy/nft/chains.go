@@ -9,7 +9,9 @@ import (
 )
 
 // groupSet is the chain of the groups that some interfaces have in common. What
-// it accepts goes on with the next stage.
+// it accepts goes on with the next stage. As any group may allow, the order is
+// free: what everybody may do is asked first, then what groups say that no other
+// interfaces have; the others have chains of their own.
 func (t *table) groupSet(s *policy.GroupSet, d policy.Direction, door policy.Door) string {
 	refusal := s.Refusal[d]
 	name := t.r.names.of("groups "+refusal.Key+doorName(door), "groups_"+groupWords(s)+"_"+d.String()+"_"+doorName(door))
@@ -19,14 +21,36 @@ func (t *table) groupSet(s *policy.GroupSet, d policy.Direction, door policy.Doo
 	t.done[name] = true
 	b := t.chain()
 	fmt.Fprintf(b, "\n\tchain %s { # security groups %s\n", name, groupLabels(s))
+	var anybody, own []policy.Match
+	var others []string
 	for _, g := range s.Groups {
-		if chain := t.group(g, d); chain != "" {
-			fmt.Fprintf(b, "\t\tjump %s\n", chain)
+		all, some := split(g.Rules[d])
+		anybody = append(anybody, all...)
+		if t.r.sets[g.ID] == 1 {
+			own = append(own, some...)
+		} else if chain := t.group(g, some, d); chain != "" {
+			others = append(others, chain)
 		}
+	}
+	t.lines(b, name, append(t.allow(anybody), t.allow(own)...), field(d))
+	for _, chain := range others {
+		fmt.Fprintf(b, "\t\tjump %s\n", chain)
 	}
 	// What a rule allows need not be exempt, so few packets get here.
 	fmt.Fprintf(b, "\t\tjump %s\n\t\t%s\n\t}\n", t.exempt(d), refuse(refusal, door))
 	return name
+}
+
+// split tells rules about everybody from the others.
+func split(rules []policy.Match) (anybody, others []policy.Match) {
+	for _, m := range rules {
+		if m.Addresses == nil && m.Peer.CIDR.Bits() == 0 {
+			anybody = append(anybody, m)
+		} else {
+			others = append(others, m)
+		}
+	}
+	return anybody, others
 }
 
 // groupsOpen reports whether the groups let everything pass that the table judges.
@@ -69,14 +93,14 @@ func (t *table) tracked() string {
 	return "ct state established,related"
 }
 
-// group is the chain of one security group; all interfaces that have it share
-// it. It is "" when the group allows nothing.
-func (t *table) group(g *policy.SecurityGroup, d policy.Direction) string {
+// group is the chain of what a security group allows somebody; all interfaces
+// that have it share it. It is "" when that is nothing.
+func (t *table) group(g *policy.SecurityGroup, rules []policy.Match, d policy.Direction) string {
 	name := t.r.names.of("group "+g.ID+" "+d.String(), "sg_"+word(g.Name, g.ID)+"_"+d.String())
 	if t.done[name] {
 		return name
 	}
-	lines := t.allow(g.Rules[d])
+	lines := t.allow(rules)
 	if len(lines) == 0 {
 		return ""
 	}

@@ -16,6 +16,7 @@ type renderer struct {
 	ports      map[*policy.Interface]int // numbers of bridge ports, from 1
 	names      *names
 	groups     map[string]string // names of groups that interfaces have, by id
+	sets       map[string]int    // how many sets of groups have one, by id
 	ip         [2]*table         // IPv4 and IPv6
 	bridge     *table
 	nets       map[familyOf][]netip.Prefix
@@ -40,14 +41,17 @@ type table struct {
 }
 
 func newRenderer(name string, interfaces []*policy.Interface) (*renderer, error) {
-	r := &renderer{interfaces: interfaces, ports: map[*policy.Interface]int{}, names: newNames(), groups: map[string]string{}, nets: map[familyOf][]netip.Prefix{}}
+	r := &renderer{interfaces: interfaces, ports: map[*policy.Interface]int{}, names: newNames(), groups: map[string]string{}, sets: map[string]int{}, nets: map[familyOf][]netip.Prefix{}}
 	r.ip[0] = r.table("ip", name, false)
 	r.ip[1] = r.table("ip6", name, true)
 	r.bridge = r.table("bridge", name, false, true)
+	seen := map[*policy.GroupSet]bool{}
 	for _, i := range interfaces {
-		if i.Groups != nil {
+		if i.Groups != nil && !seen[i.Groups] {
+			seen[i.Groups] = true
 			for _, g := range i.Groups.Groups {
 				r.groups[g.ID] = g.Name
+				r.sets[g.ID]++
 			}
 		}
 		if i.Bridge == "" {

@@ -53,7 +53,7 @@ func New(seed uint64, size Size) *vpc.Topology {
 // It panics when a VPC would need more than 256 subnets, or a subnet more than
 // 200 interfaces.
 func Random(r *rand.Rand, size Size) *vpc.Topology {
-	g := generator{r: r, size: size.withDefaults(), t: &vpc.Topology{}}
+	g := generator{r: r, size: size.withDefaults(), t: &vpc.Topology{}, tiers: r.IntN(2) == 0}
 	g.vpcs()
 	g.prefixLists()
 	g.acls()
@@ -69,6 +69,8 @@ type generator struct {
 	r    *rand.Rand
 	size Size
 	t    *vpc.Topology
+
+	tiers bool // most interfaces have groups that only their like have
 }
 
 // chance is true once in n times.
@@ -253,7 +255,8 @@ func (g *generator) interfaces() {
 }
 
 // interfaceGroups is none once in twelve times: such an interface refuses
-// nothing by groups.
+// nothing by groups. In half of the topologies most interfaces have the groups of
+// their tier, which others do not have.
 func (g *generator) interfaceGroups(vpcID string) []string {
 	var all []string
 	for i := range g.t.Groups {
@@ -261,8 +264,13 @@ func (g *generator) interfaceGroups(vpcID string) []string {
 			all = append(all, g.t.Groups[i].ID)
 		}
 	}
-	if g.chance(12) {
+	const size = 2 // groups of a tier
+	switch {
+	case g.chance(12):
 		return nil
+	case g.tiers && len(all) >= size && !g.chance(8):
+		at := size * g.r.IntN(len(all)/size)
+		return slices.Clone(all[at : at+size])
 	}
 	g.r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all[:min(len(all), 1+g.r.IntN(4))]

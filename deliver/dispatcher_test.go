@@ -294,6 +294,40 @@ func TestWatch(t *testing.T) {
 // TestNothingLostNothingDoubled: destinations that fail, take and do not say so,
 // a catalogue that fails, and ends at any moment; afterwards every flow log has
 // each record once.
+// A batch that is made again while nothing more comes is delivered all the same:
+// its line is behind the pass that waits at the journal's end.
+func TestMadeAgainWhenNothingComes(t *testing.T) {
+	r := newRig(t)
+	s := r.subscribe("fl-all", "vpc-1", flowlogs.All, 60, true)
+	r.start()
+	serial := 0
+	minute := func() {
+		for range 3 {
+			at := t0.Add(time.Duration(serial) * 30 * time.Second)
+			serial++
+			r.journal.append(swapOf(at, at.Add(30*time.Second), 1, serial, false))
+			r.clock.set(at.Add(30 * time.Second))
+		}
+	}
+	l := r.allLines()[0]
+	minute()
+	r.eventually("something is delivered", func() bool { return l.committed().Seq > 0 })
+	before := l.committed()
+	minute()
+	r.eventually("more is delivered", func() bool { return l.committed().Seq > before.Seq })
+	delivered := len(s.lines())
+	l.mu.Lock()
+	l.state.Position = before // as if the last batch had to be made again
+	l.mu.Unlock()
+	l.restart(t.Context(), &batch{}, errors.New("made again"))
+	l.lane.catchUp()
+	r.eventually("the batch is there again", func() bool { return l.committed().Seq > before.Seq })
+	r.finish()
+	if got := len(s.lines()); got < delivered {
+		t.Errorf("got %d lines, want at least the %d that had been there", got, delivered)
+	}
+}
+
 func TestNothingLostNothingDoubled(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r := newRig(t)

@@ -102,7 +102,9 @@ func (n *lane) passLocked() *pass {
 	var ready []*line
 	var cut *manifest // of first
 	for _, l := range n.lines {
-		if l.pass != nil || !l.isReady(share) {
+		// A line that begins anew from what is committed may be behind the live
+		// pass, which looks only when the next interval ends: there may be none.
+		if l.pass != nil && (l.pass != n.live || !l.isBehind(n.live.boundary.Seq)) || !l.isReady(share) {
 			continue
 		}
 		ready = append(ready, l)

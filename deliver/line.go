@@ -140,6 +140,14 @@ func (l *line) isReady(share int64) bool {
 	return !l.filling && l.heldOpen+l.heldSealed <= share
 }
 
+// isBehind reports whether an interval that ended at a sequence number or before
+// is not in the line's batches, and none is being added.
+func (l *line) isBehind(seq uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.filling && l.next.Seq < seq
+}
+
 // fill gives the open batch to a pass that is about to add an interval, which
 // begins at a position and ends at another; nil when the line is not there. The
 // batch is the pass's until took.

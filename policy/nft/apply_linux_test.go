@@ -86,7 +86,7 @@ func TestFailedApplyLeavesTheFormer(t *testing.T) {
 			return context.Background()
 		}, "acept", "weir policy render"},
 		{"a set that is not there", func(t *testing.T, _ *netns.Namespace, r *Ruleset) context.Context {
-			r.Text = strings.Replace(r.Text, "@group_db_v4", "@nothing", 1)
+			r.Text = strings.Replace(r.Text, "@services_v4", "@nothing", 1)
 			return context.Background()
 		}, "nothing", "former rules are in force"},
 		{"br_netfilter off", func(t *testing.T, ns *netns.Namespace, _ *Ruleset) context.Context {

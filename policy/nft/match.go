@@ -19,19 +19,15 @@ type peer struct {
 func (t *table) allow(rules []policy.Match) []line {
 	var all []line
 	for _, is6 := range t.is6 {
-		peers := t.peers(rules, is6, false)
-		if len(peers) > prices[is6].hash {
-			peers = t.peers(rules, is6, true)
-		}
-		all = append(all, t.allowed(peers, is6)...)
+		all = append(all, t.allowed(t.peers(rules, is6), is6)...)
 	}
 	return all
 }
 
 // peers is the other ends of one family, in the order in which rules name them,
-// and what each is allowed. Where that is asked for, the members of small groups
-// and prefix lists are taken one by one.
-func (t *table) peers(rules []policy.Match, is6, members bool) []*peer {
+// and what each is allowed. The members of small groups and prefix lists are taken
+// one by one: few of them cost less than a set, and many are one look with others.
+func (t *table) peers(rules []policy.Match, is6 bool) []*peer {
 	order := make([]*peer, 0, len(rules))
 	by := make(map[vpc.Peer]*peer, len(rules))
 	add := func(l line, traffic vpc.Traffic) {
@@ -59,11 +55,11 @@ func (t *table) peers(rules []policy.Match, is6, members bool) []*peer {
 		}
 		nets := t.r.networks(m.Addresses, is6)
 		switch {
-		case members && len(nets) <= short:
+		case len(nets) <= short:
 			for _, net := range nets {
 				add(line{is6: is6, net: net, note: t.r.peerLabel(m)}, m.Traffic)
 			}
-		case len(nets) > 0:
+		default:
 			add(line{is6: is6, set: m}, m.Traffic)
 		}
 	}

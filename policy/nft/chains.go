@@ -24,11 +24,10 @@ func (t *table) groupSet(s *policy.GroupSet, d policy.Direction, door policy.Doo
 	var anybody, own []policy.Match
 	var others []string
 	for _, g := range s.Groups {
-		all, some := split(g.Rules[d])
-		anybody = append(anybody, all...)
+		anybody = appendRules(anybody, g.Rules[d], true)
 		if t.r.sets[g.ID] == 1 {
-			own = append(own, some...)
-		} else if chain := t.group(g, some, d); chain != "" {
+			own = appendRules(own, g.Rules[d], false)
+		} else if chain := t.group(g, d); chain != "" {
 			others = append(others, chain)
 		}
 	}
@@ -41,16 +40,14 @@ func (t *table) groupSet(s *policy.GroupSet, d policy.Direction, door policy.Doo
 	return name
 }
 
-// split tells rules about everybody from the others.
-func split(rules []policy.Match) (anybody, others []policy.Match) {
-	for _, m := range rules {
-		if m.Addresses == nil && m.Peer.CIDR.Bits() == 0 {
-			anybody = append(anybody, m)
-		} else {
-			others = append(others, m)
+// appendRules appends the rules about everybody, or all others.
+func appendRules(list, rules []policy.Match, anybody bool) []policy.Match {
+	for i := range rules {
+		if m := &rules[i]; (m.Addresses == nil && m.Peer.CIDR.Bits() == 0) == anybody {
+			list = append(list, *m)
 		}
 	}
-	return anybody, others
+	return list
 }
 
 // groupsOpen reports whether the groups let everything pass that the table judges.
@@ -95,12 +92,12 @@ func (t *table) tracked() string {
 
 // group is the chain of what a security group allows somebody; all interfaces
 // that have it share it. It is "" when that is nothing.
-func (t *table) group(g *policy.SecurityGroup, rules []policy.Match, d policy.Direction) string {
+func (t *table) group(g *policy.SecurityGroup, d policy.Direction) string {
 	name := t.r.names.of("group "+g.ID+" "+d.String(), "sg_"+word(g.Name, g.ID)+"_"+d.String())
 	if t.done[name] {
 		return name
 	}
-	lines := t.allow(rules)
+	lines := t.allow(appendRules(nil, g.Rules[d], false))
 	if len(lines) == 0 {
 		return ""
 	}

@@ -11,8 +11,8 @@
 // ACL, and the other way round: "accept" in one goes on with the next. A packet
 // into an instance meets the first two, one out of it the last two.
 //
-//	ingress ACL  device ─ map ─▶ subnet's border ─▶ inside the subnet? ─▶ ACL ─▶ exempt? ─▶ refuse
-//	groups       known connection? ─▶ device ─ map ─▶ set of groups ─▶ group, group … ─▶ exempt? ─▶ refuse
+//	ingress ACL  device ─ map ─▶ ACL at the subnet's edge (before what may refuse them: inside the subnet? exempt?) ─▶ refuse
+//	groups       known connection? ─▶ device ─ map ─▶ set of groups ─▶ groups that others have, too ─▶ exempt? ─▶ refuse
 //	egress ACL   as the first
 //
 // IPv4 and IPv6 have a table each; a third one, of the bridge family, is for what
@@ -20,6 +20,7 @@
 //
 // Maps lead from a device to its chains, and interfaces share the chains of
 // their groups and subnets: what a packet costs does not grow with their number.
+// Within a chain one look stands for many lines about networks; see lines.go.
 //
 // What refuses sets the packet's mark (policy.Mark) and drops, in one rule: the
 // capture reads the mark in the drop. Packets that pass keep their mark, except

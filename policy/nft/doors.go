@@ -98,10 +98,15 @@ func (t *table) tracks() bool {
 	return t.bridge || len(t.r.bridges) > 0 || len(t.doors[policy.Entering][groups])+len(t.doors[policy.Leaving][groups]) > 0
 }
 
-// writeMap writes a map of a kind, "sized" or intervals. Its elements end with a
-// comma and a comment.
+// writeMap writes a map of a kind, sized or intervals.
 func writeMap(b *strings.Builder, name, key, value, kind string, elements []string) {
-	fmt.Fprintf(b, "\n\tmap %s {\n\t\ttype %s : %s\n\t\t%s\n\t\telements = {\n\t\t\t%s\n\t\t}\n\t}\n", name, key, value, kind, strings.Join(elements, "\n\t\t\t"))
+	writeElements(b, "map "+name, key+" : "+value, kind, elements)
+}
+
+// writeElements writes a map or set with a line for each element, which ends with
+// a comma and perhaps a comment.
+func writeElements(b *strings.Builder, head, of, kind string, elements []string) {
+	fmt.Fprintf(b, "\n\t%s {\n\t\ttype %s\n\t\t%s\n\t\telements = {\n\t\t\t%s\n\t\t}\n\t}\n", head, of, kind, strings.Join(elements, "\n\t\t\t"))
 }
 
 // sized is the kind of a map or set of single values. When it knows how many

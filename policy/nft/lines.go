@@ -142,8 +142,7 @@ func (t *table) pairSet(b *strings.Builder, chain string, lines []line, field st
 		elements[n] = l.net.Addr().String() + " . " + l.pair() + "," + note(l.note)
 	}
 	name := t.mapName(fmt.Sprint(chain, familySuffix(is6), "_", bits))
-	fmt.Fprintf(&t.sets, "\n\tset %s {\n\t\ttype %s . inet_proto . inet_service\n\t\t%s\n\t\telements = {\n\t\t\t%s\n\t\t}\n\t}\n",
-		name, addressType(is6), sized(elements), strings.Join(elements, "\n\t\t\t"))
+	writeElements(&t.sets, "set "+name, addressType(is6)+" . inet_proto . inet_service", sized(elements), elements)
 	fmt.Fprintf(b, "\t\t%s . meta l4proto . th dport @%s accept\n", masked(protocol(is6)+" "+field, is6, bits), name)
 }
 

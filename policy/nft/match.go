@@ -54,13 +54,12 @@ func (t *table) peers(rules []policy.Match, is6 bool) []*peer {
 			continue
 		}
 		nets := t.r.networks(m.Addresses, is6)
-		switch {
-		case len(nets) <= short:
-			for _, net := range nets {
-				add(line{is6: is6, net: net, note: t.r.peerLabel(m)}, m.Traffic)
-			}
-		default:
+		if len(nets) > short {
 			add(line{is6: is6, set: m}, m.Traffic)
+			continue
+		}
+		for _, net := range nets {
+			add(line{is6: is6, net: net, note: t.r.peerLabel(m)}, m.Traffic)
 		}
 	}
 	return order

@@ -86,12 +86,7 @@ func (r *renderer) script() string {
 			t.throughBridge(b)
 		}
 	}
-	room := len(legend)
-	for _, t := range r.tables() {
-		room += t.sets.Len() + t.tail.Len()
-	}
 	var b strings.Builder
-	b.Grow(2 * room)
 	b.WriteString(legend)
 	for _, t := range r.tables() {
 		b.WriteString("\n")
